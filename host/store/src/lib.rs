@@ -1,0 +1,89 @@
+//! What Strongroom backs up and restores into, as a host sees it: the [`Store`] and [`Sink`] traits, the framing in
+//! which entries travel, and [redb](mod@redb) behind them.
+//!
+//! The traits say what the WIT interfaces `kv-store` and `kv-sink` say, so that whatever implements them can be handed
+//! to the sandboxed engine.
+
+mod error;
+pub mod frame;
+pub mod redb;
+
+pub use error::{Error, ErrorCode, Result};
+
+/// A table of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name; a store has each name once.
+    pub name: String,
+    /// One key may have several values.
+    pub multimap: bool,
+    /// How many entries; in a multimap, how many pairs.
+    pub entries: u64,
+    /// About how many bytes its keys and values have. For progress and for even parts, never for correctness.
+    pub bytes_about: u64,
+    /// How the store names the type of the keys, for people.
+    pub key_type: String,
+    /// How the store names the type of the values, for people.
+    pub value_type: String,
+    /// The canonical spelling of what the table is. Tables with equal identity and equal entries are equal.
+    pub identity: Vec<u8>,
+}
+
+/// One moment of one database.
+///
+/// All methods may be called from several threads at once, and all of them see the same moment.
+pub trait Store: Send + Sync {
+    /// The tables, sorted by the bytes of their names. An empty table is a table.
+    fn tables(&self) -> Result<Vec<Table>>;
+
+    /// All that is needed to make these tables again, empty; it goes to [`Sink`]s of the same kind of store.
+    fn template(&self) -> Result<Vec<u8>>;
+
+    /// Facts about this moment that a reader of the backup should know, as (name, value).
+    fn notes(&self) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    /// How far the store had come; `at` says where to look, in the store's own words.
+    fn position(&self, at: &str) -> Result<u64>;
+
+    /// Up to `parts - 1` opaque marks that cut a table into stretches of about equal size, in order.
+    fn split(&self, table: &str, parts: u32) -> Result<Vec<Vec<u8>>>;
+
+    /// The packed entries (see [`frame`]) from one mark up to, and without, another.
+    fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Entries>>;
+}
+
+/// Packed entries that come in order.
+pub trait Entries: Send {
+    /// Appends the next bytes to `out`: at least one and at most `max`, none only at the end. An entry may be cut
+    /// anywhere.
+    fn read(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// A new database that is filled once, one table after the other. Dropped before [`Sink::finish`], it leaves nothing
+/// behind.
+///
+/// A sink is driven by one thread; it need not be the one that made it.
+pub trait Sink: Send {
+    /// Takes the template of the store that is copied; the first call, made once.
+    fn create(&mut self, template: &[u8]) -> Result<()>;
+
+    /// Begins a table. The one before it must be finished.
+    fn table(&mut self, table: &Table) -> Result<()>;
+
+    /// Appends packed entries to the table, cut anywhere, in the order in which its store gave them.
+    fn append(&mut self, entries: &[u8]) -> Result<()>;
+
+    /// Ends the table and says how many entries it took. An entry that was cut off is [`ErrorCode::Corrupt`].
+    fn finish_table(&mut self) -> Result<u64>;
+
+    /// Gives up the table that is being written, which may then be begun again or left out.
+    fn abandon_table(&mut self) -> Result<()>;
+
+    /// Makes everything durable, under a name that is not yet the final one.
+    fn finish(&mut self) -> Result<()>;
+
+    /// Puts the finished database under its final name. Called after the engine has confirmed all of it.
+    fn publish(self: Box<Self>) -> Result<()>;
+}
