@@ -1,0 +1,99 @@
+//! Copies one part of a store.
+
+use super::stock::Stock;
+use super::{Copied, Range, Receipt, State, from_bytes, to_bytes};
+use crate::error::{Error, Place, Result};
+use crate::id::{Id, Kind};
+use crate::progress::{Progress, advance};
+use crate::store::{Bytes, Store};
+use crate::tree::Put;
+use crate::tree::leaves::{LeafSink, Leaves, Mode};
+use crate::tree::node::Ref;
+use crate::tree::spine::{Edges, Spine};
+use crate::vault::Vault;
+
+/// Bytes that are asked of the store at once.
+const READ: u32 = 1 << 20;
+
+/// Copies the part of this number; the receipt says what came of it.
+pub fn copy(vault: &dyn Vault, store: &dyn Store, plan: &[u8], part: u32, progress: &dyn Progress) -> Result<Vec<u8>> {
+    let state: State = from_bytes("plan", plan)?;
+    let ranges = state.parts.get(part as usize);
+    let ranges = ranges.ok_or_else(|| Error::invalid(format!("the plan has no part {part}")))?;
+    let mut stock = Stock::open(vault, part.to_string())?;
+    let mut copied = Vec::new();
+    for range in ranges {
+        let table = state.tables.get(range.table as usize);
+        let table = table.ok_or_else(|| Error::invalid("the plan names a table that it does not have"))?;
+        let name = &table.name;
+        let edges = copy_range(store, range, name, table.multimap, &mut stock, progress);
+        copied.push(Copied { table: range.table, edges: edges.place(format_args!("table {name:?}"))? });
+    }
+    let (packs, bytes_added) = stock.finish()?;
+    to_bytes(&Receipt { part, ranges: copied, packs, bytes_added })
+}
+
+struct Branches<'p> {
+    put: &'p mut dyn Put,
+    spine: Spine,
+    entries: u64,
+    bytes: u64,
+}
+
+impl LeafSink for Branches<'_> {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        self.put.put(kind, content)
+    }
+    fn leaf(&mut self, leaf: Ref) -> Result<()> {
+        self.entries += leaf.entries;
+        self.bytes += leaf.bytes;
+        self.spine.leaf(leaf, self.put)
+    }
+}
+
+/// A stretch begins after the first entry at or after its mark that ends a leaf by its rank, and goes on to the first
+/// such entry at or after the next mark: so every leaf is cut by one part alone.
+fn copy_range(
+    store: &dyn Store,
+    range: &Range,
+    table: &str,
+    multimap: bool,
+    put: &mut dyn Put,
+    progress: &dyn Progress,
+) -> Result<Edges> {
+    let first = range.from.is_none();
+    let spine = if first { Spine::new() } else { Spine::ragged() };
+    let mut leaves = Leaves::new(multimap, if first { Mode::Cut } else { Mode::Skip });
+    let mut sink = Branches { put, spine, entries: 0, bytes: 0 };
+    let mut scan = store.scan(table, range.from.as_deref(), range.to.as_deref())?;
+    read_all(scan.as_mut(), &mut leaves, &mut sink, progress)?;
+    if let Some(to) = &range.to {
+        leaves.check_whole()?;
+        if leaves.mode() == Mode::Skip {
+            return Ok(Edges::default());
+        }
+        leaves.set_mode(Mode::CutToBoundary);
+        let mut rest = store.scan(table, Some(to), None)?;
+        read_all(rest.as_mut(), &mut leaves, &mut sink, progress)?;
+    }
+    leaves.end(&mut sink)?;
+    Ok(sink.spine.into_edges())
+}
+
+fn read_all(
+    scan: &mut dyn Bytes,
+    leaves: &mut Leaves,
+    sink: &mut Branches<'_>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    while leaves.mode() != Mode::Done {
+        let chunk = scan.read(READ)?;
+        if chunk.is_empty() {
+            break;
+        }
+        let before = (sink.bytes, sink.entries);
+        leaves.push(&chunk, sink)?;
+        advance(progress, "copy", sink.bytes - before.0, sink.entries - before.1)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A backup: `prepare`, `copy` for every part, `seal`, `publish`.
+//!
+//! What passes between the steps is plain bytes, so that each may run in an instance of its own.
+
+mod copy;
+mod prepare;
+mod seal;
+mod stock;
+
+use serde::{Deserialize, Serialize};
+
+pub use copy::copy;
+pub use prepare::prepare;
+pub use seal::{publish, seal};
+
+use crate::error::{Error, Result};
+use crate::pack::Pack;
+use crate::snapshot::Snapshot;
+use crate::tree::spine::Edges;
+
+/// What to back up, and as what.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The name of the snapshot, or a template for it.
+    pub name: String,
+    /// Which database this is among those that share the repository.
+    pub source: String,
+    /// Which of its tables, as globs; `None` is all.
+    pub tables: Option<Vec<String>>,
+    /// Where the store should look for its position.
+    pub position: Option<String>,
+    /// Seconds since 1970, UTC.
+    pub time: u64,
+    /// In how many parts to copy, at most.
+    pub parts: u32,
+    /// Parts are not made smaller than this many bytes; [`PART_MIN`] is a good choice.
+    pub part_min: u64,
+}
+
+/// Below this many bytes a part costs more than it gains.
+pub const PART_MIN: u64 = 8 << 20;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the snapshot will be called.
+    pub name: String,
+    /// How many calls of [`copy`] it takes.
+    pub parts: u32,
+    /// About how many bytes are to be read.
+    pub bytes_about: u64,
+    /// How many entries.
+    pub entries: u64,
+    /// The rest, for [`copy`] and [`seal`].
+    pub state: Vec<u8>,
+}
+
+/// A snapshot that is whole on disk but not yet there.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What it will be.
+    pub snapshot: Snapshot,
+    /// The rest, for [`publish`].
+    pub state: Vec<u8>,
+}
+
+/// What [`prepare`] found out.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    name: String,
+    source: String,
+    parent: Option<String>,
+    seq: u64,
+    time: u64,
+    position: Option<u64>,
+    tables: Vec<PlannedTable>,
+    left_out: u32,
+    /// What each part copies.
+    parts: Vec<Vec<Range>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PlannedTable {
+    name: String,
+    multimap: bool,
+    identity: Vec<u8>,
+    key_type: String,
+    value_type: String,
+}
+
+/// A stretch of a table, between marks of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Range {
+    table: u32,
+    from: Option<Vec<u8>>,
+    to: Option<Vec<u8>>,
+}
+
+/// What [`copy`] has done.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Receipt {
+    part: u32,
+    ranges: Vec<Copied>,
+    packs: Vec<Pack>,
+    bytes_added: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Copied {
+    table: u32,
+    edges: Edges,
+}
+
+fn to_bytes<T: Serialize>(what: &T) -> Result<Vec<u8>> {
+    postcard::to_allocvec(what).map_err(|e| Error::new(crate::Code::Other, e.to_string()))
+}
+
+fn from_bytes<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T> {
+    postcard::from_bytes(bytes)
+        .map_err(|_| Error::invalid(format!("this {what} is not one that this component made")))
+}

@@ -1,0 +1,174 @@
+//! Looks at the repository and at the store, and says what is to be done.
+
+use std::collections::HashSet;
+
+use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
+use crate::error::{Code, Error, Place, Result};
+use crate::id::Id;
+use crate::index::{self, Change, Index};
+use crate::progress::{Level, Progress};
+use crate::snapshot::name::{self, Facts};
+use crate::store::{Store, Table};
+use crate::vault::Vault;
+use crate::{catalog, globs, repository, snapshot};
+
+/// No run has more parts.
+const PARTS_MAX: u32 = 1024;
+
+/// Makes the directory a repository if it is empty, and plans the backup of a store.
+///
+/// The name is settled before anything is written: a position that is not there, or a name that is taken, leaves even
+/// an empty directory as it was.
+pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn Progress) -> Result<Plan> {
+    check_source(&job.source)?;
+    let there = match repository::check(vault) {
+        Ok(()) => true,
+        Err(e) if e.code == Code::NoRepository => false,
+        Err(e) => return Err(e),
+    };
+    let (earlier, unreadable) = if there { snapshot::all(vault)? } else { Default::default() };
+    for file in &unreadable {
+        progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));
+    }
+    let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
+    let parent = earlier.iter().rev().find(|snapshot| snapshot.source == job.source);
+    let seq = parent.map_or(0, |parent| parent.seq) + 1;
+    let facts = Facts { source: &job.source, time: job.time, position, seq };
+    let name = settle_name(vault, there, &job.name, facts)?;
+
+    let all = store.tables()?;
+    catalog::check(&all)?;
+    let chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+
+    repository::prepare(vault)?;
+    mend_index(vault, progress)?;
+
+    let bytes_about: u64 = chosen.iter().map(|table| weight(table)).fold(0, u64::saturating_add);
+    let parts = divide(store, &chosen, bytes_about, job)?;
+    let state = State {
+        name: name.clone(),
+        source: job.source.clone(),
+        parent: parent.map(|parent| parent.name.clone()),
+        seq,
+        time: job.time,
+        position,
+        left_out: (all.len() - chosen.len()) as u32,
+        tables: chosen.iter().map(|table| PlannedTable::from(*table)).collect(),
+        parts,
+    };
+    Ok(Plan {
+        name,
+        parts: state.parts.len() as u32,
+        bytes_about: chosen.iter().map(|table| table.bytes_about).fold(0, u64::saturating_add),
+        entries: chosen.iter().map(|table| table.entries).fold(0, u64::saturating_add),
+        state: to_bytes(&state)?,
+    })
+}
+
+impl From<&Table> for PlannedTable {
+    fn from(table: &Table) -> Self {
+        Self {
+            name: table.name.clone(),
+            multimap: table.multimap,
+            identity: table.identity.clone(),
+            key_type: table.key_type.clone(),
+            value_type: table.value_type.clone(),
+        }
+    }
+}
+
+fn check_source(source: &str) -> Result<()> {
+    if source.is_empty() || source.len() > 200 || source.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "{source:?} cannot be the name of a source: it must have 1 to 200 bytes and no control characters"
+        )));
+    }
+    Ok(())
+}
+
+/// The name of the snapshot. One that is made from the time gives way to one that is there, all others are refused.
+fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: Facts<'_>) -> Result<String> {
+    let name = name::fill(template, facts)?;
+    if !there || !snapshot::exists(vault, &name)? {
+        return Ok(name);
+    }
+    if template.contains("{time}") {
+        for number in 2..1000 {
+            let other = format!("{name}-{number}");
+            name::check(&other)?;
+            if !snapshot::exists(vault, &other)? {
+                return Ok(other);
+            }
+        }
+    }
+    Err(Error::new(Code::Exists, format!("there is a snapshot {name:?} already; give another --name")))
+}
+
+/// Brings the index up to date with the packs that are there.
+fn mend_index(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
+    let index = Index::open(vault)?;
+    let mut change = Change::default();
+    let mut seen = HashSet::new();
+    for pack in index.packs().filter(|pack| seen.insert(pack.id)) {
+        let path = pack.path();
+        let wrong = match vault.len(&path) {
+            Ok(len) if len == pack.len => continue,
+            Ok(len) => format!("{path} has {len} bytes instead of {}", pack.len),
+            Err(e) if e.code == Code::NotFound => format!("{path} is gone"),
+            Err(e) => return Err(e),
+        };
+        progress.log(
+            Level::Warn,
+            &format!("{wrong}; what it held is written again where it is needed, `verify` says what is lost"),
+        );
+        change.lost.insert(pack.id);
+    }
+    for (file, wrong) in index.damage() {
+        progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
+        change.broken.extend(file.strip_prefix(index::DIR).map(|name| name.trim_start_matches('/').to_owned()));
+    }
+    let lost = &change.lost;
+    change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
+    if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
+        return Ok(());
+    }
+    if !change.packs.is_empty() {
+        let message = format!("{} pack(s) of an unfinished run are taken over", change.packs.len());
+        progress.log(Level::Info, &message);
+    }
+    index::update(vault, change).place("while the index is brought up to date")
+}
+
+/// What a table counts when parts are made even.
+fn weight(table: &Table) -> u64 {
+    table.bytes_about.saturating_add(table.entries.saturating_mul(8)).saturating_add(1)
+}
+
+/// Cuts the tables into parts of about equal size.
+fn divide(store: &dyn Store, tables: &[&Table], total: u64, job: &Job) -> Result<Vec<Vec<Range>>> {
+    let parts = u64::from(job.parts.clamp(1, PARTS_MAX)).min(total / job.part_min.max(1) + 1);
+    let part_size = total / parts + 1;
+    let mut divided: Vec<Vec<Range>> = (0..parts).map(|_| Vec::new()).collect();
+    let mut before: u64 = 0;
+    for (number, table) in tables.iter().enumerate() {
+        let size = weight(table);
+        let stretches = size.div_ceil(part_size).saturating_add(u64::from(size > part_size)).min(parts);
+        let marks = if stretches > 1 { store.split(&table.name, stretches as u32)? } else { Vec::new() };
+        let count = marks.len() as u64 + 1;
+        let mut from = None;
+        for (i, to) in (0u64..).zip(marks.into_iter().map(Some).chain([None])) {
+            // Where its middle lies among all.
+            let middle = before.saturating_add(size / count * i + size / count / 2);
+            let part = usize::try_from(middle / part_size).unwrap_or(usize::MAX).min(divided.len() - 1);
+            let table = number as u32;
+            match divided[part].last_mut() {
+                Some(last) if last.table == table && last.to == from => last.to = to.clone(),
+                _ => divided[part].push(Range { table, from, to: to.clone() }),
+            }
+            from = to;
+        }
+        before = before.saturating_add(size);
+    }
+    divided.retain(|part| !part.is_empty());
+    Ok(divided)
+}

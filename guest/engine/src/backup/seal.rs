@@ -1,0 +1,123 @@
+//! Joins the parts into a snapshot, and publishes it.
+
+use serde::{Deserialize, Serialize};
+
+use super::stock::Stock;
+use super::{Draft, Receipt, State, from_bytes, to_bytes};
+use crate::catalog::{self, Schema, Table};
+use crate::error::{Code, Error, Place, Result};
+use crate::index::{self, Change};
+use crate::progress::{Progress, advance};
+use crate::snapshot::{self, Snapshot};
+use crate::store::Store;
+use crate::tree::spine::Spine;
+use crate::vault::Vault;
+
+#[derive(Serialize, Deserialize)]
+struct DraftState {
+    name: String,
+}
+
+/// Joins the parts, whose receipts come in their order. Afterwards the snapshot lacks only its name.
+pub fn seal(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    plan: &[u8],
+    receipts: &[Vec<u8>],
+    progress: &dyn Progress,
+) -> Result<Draft> {
+    advance(progress, "seal", 0, 0)?;
+    let state: State = from_bytes("plan", plan)?;
+    let receipts = receipts.iter().map(|receipt| from_bytes("receipt", receipt)).collect::<Result<Vec<Receipt>>>()?;
+    if !receipts.iter().map(|receipt| receipt.part as usize).eq(0..state.parts.len()) {
+        return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
+    }
+    let mut stock = Stock::open(vault, "seal")?;
+    let tables = join_tables(&state, &receipts, &mut stock)?;
+    let root = catalog::write(&tables, &mut stock)?;
+    let mut schema = Schema { template: Vec::new(), types: Vec::new() };
+    let mut template = store.template()?;
+    loop {
+        let bytes = template.read(1 << 20)?;
+        if bytes.is_empty() {
+            break;
+        }
+        schema.template.extend_from_slice(&bytes);
+    }
+    schema.types = tables.iter().map(|table| (table.key_type.clone(), table.value_type.clone())).collect();
+    let schema = catalog::write_schema(&schema, &mut stock)?;
+    let labels = store.notes()?;
+
+    let (packs, bytes_added) = stock.finish()?;
+    let bytes_added = bytes_added + receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let packs: Vec<_> = receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
+    if !packs.is_empty() {
+        index::update(vault, Change { packs, ..Change::default() }).place("while the index is written")?;
+    }
+    advance(progress, "seal", 0, 0)?;
+
+    let snapshot = Snapshot {
+        id: catalog::id(root),
+        name: state.name,
+        source: state.source,
+        parent: state.parent,
+        seq: state.seq,
+        time: state.time,
+        position: state.position,
+        tables: tables.len() as u32,
+        tables_left_out: state.left_out,
+        entries: tables.iter().map(|table| table.entries).sum(),
+        bytes: tables.iter().map(|table| table.bytes).sum(),
+        bytes_added,
+        labels,
+        root,
+        schema,
+    };
+    snapshot.write_unfinished(vault)?;
+    let state = to_bytes(&DraftState { name: snapshot.name.clone() })?;
+    Ok(Draft { snapshot, state })
+}
+
+/// The tables with their trees, made of what the parts left.
+fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Result<Vec<Table>> {
+    let mut copied = receipts.iter().flat_map(|receipt| &receipt.ranges).peekable();
+    let mut tables = Vec::with_capacity(state.tables.len());
+    for (number, table) in (0u32..).zip(&state.tables) {
+        let mut spine = Spine::new();
+        while let Some(range) = copied.next_if(|range| range.table == number) {
+            spine.join(&range.edges, stock)?;
+        }
+        let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
+        let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+        tables.push(Table {
+            name: table.name.clone(),
+            multimap: table.multimap,
+            entries,
+            bytes,
+            key_type: table.key_type.clone(),
+            value_type: table.value_type.clone(),
+            identity: table.identity.clone(),
+            root,
+        });
+    }
+    if copied.next().is_some() {
+        return Err(Error::invalid("the receipts are not those of the plan"));
+    }
+    Ok(tables)
+}
+
+/// The commit point: gives the snapshot its name.
+pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
+    let DraftState { name } = from_bytes("draft", draft)?;
+    snapshot::name::check(&name)?;
+    if snapshot::exists(vault, &name)? {
+        return Err(Error::new(Code::Exists, format!("there is a snapshot {name:?} by now; give another --name")));
+    }
+    let file = vault.open(&snapshot::unfinished(&name))?;
+    let text = file.read_at(0, 1 << 21)?;
+    drop(file);
+    let snapshot = Snapshot::from_file(&name, &text)?;
+    vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;
+    vault.sync_dir(snapshot::DIR)?;
+    Ok(snapshot)
+}

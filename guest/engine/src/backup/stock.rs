@@ -1,0 +1,36 @@
+//! Where a backup's content goes: into packs, unless the repository has it.
+
+use crate::error::Result;
+use crate::id::{Id, Kind};
+use crate::index::Index;
+use crate::pack::{Pack, Packer};
+use crate::tree::Put;
+use crate::vault::Vault;
+
+/// What is there already, and what is written now.
+pub(crate) struct Stock<'a> {
+    index: Index<'a>,
+    packer: Packer<'a>,
+    bytes_added: u64,
+}
+
+impl<'a> Stock<'a> {
+    pub(crate) fn open(vault: &'a dyn Vault, label: impl Into<String>) -> Result<Self> {
+        Ok(Self { index: Index::open(vault)?, packer: Packer::new(vault, label), bytes_added: 0 })
+    }
+
+    /// Makes all of it durable; the new packs, and how many bytes their objects have.
+    pub(crate) fn finish(self) -> Result<(Vec<Pack>, u64)> {
+        Ok((self.packer.finish()?, self.bytes_added))
+    }
+}
+
+impl Put for Stock<'_> {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        let id = kind.id_of(content);
+        if !self.packer.holds(&id) && self.index.find(&id)?.is_none() {
+            self.bytes_added += self.packer.add(kind, id, content)?;
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,90 @@
+//! How content is made smaller.
+
+use crate::error::{Error, Result};
+
+/// How a payload gives the content back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// It is the content.
+    Raw,
+    /// An LZ4 block.
+    Lz4,
+}
+
+/// Number 2, an edit script against another object, is kept free for this version of the format.
+const DELTA: u8 = 2;
+
+impl Encoding {
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Encoding::Raw => 0,
+            Encoding::Lz4 => 1,
+        }
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Result<Self> {
+        match byte {
+            0 => Ok(Encoding::Raw),
+            1 => Ok(Encoding::Lz4),
+            DELTA => Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote")),
+            other => Err(Error::damaged(format!("stored in an unknown way ({other})"))),
+        }
+    }
+}
+
+/// Appends a payload for `content` to `out`: compressed if that saves at least an eighth, else as it is.
+pub(crate) fn encode(content: &[u8], out: &mut Vec<u8>) -> Encoding {
+    let start = out.len();
+    if content.len() >= 64 {
+        out.resize(start + lz4_flex::block::get_maximum_output_size(content.len()), 0);
+        if let Ok(len) = lz4_flex::block::compress_into(content, &mut out[start..])
+            && len <= content.len() - content.len() / 8
+        {
+            out.truncate(start + len);
+            return Encoding::Lz4;
+        }
+        out.truncate(start);
+    }
+    out.extend_from_slice(content);
+    Encoding::Raw
+}
+
+/// The content of a payload, which has exactly `len` bytes.
+pub(crate) fn decode(encoding: Encoding, payload: &[u8], len: usize) -> Result<Vec<u8>> {
+    match encoding {
+        Encoding::Raw if payload.len() == len => Ok(payload.to_vec()),
+        Encoding::Raw => Err(Error::damaged("a payload has another length than its object says")),
+        Encoding::Lz4 => {
+            let mut content = vec![0; len];
+            match lz4_flex::block::decompress_into(payload, &mut content) {
+                Ok(n) if n == len => Ok(content),
+                Ok(_) => Err(Error::damaged("a payload has another length than its object says")),
+                Err(e) => Err(Error::damaged(format!("a payload cannot be decompressed ({e})"))),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_comes_back(
+            content in prop::collection::vec(prop_oneof![Just(0u8), Just(7), any::<u8>()], 0..3000),
+            before in 0usize..40,
+        ) {
+            let mut out = vec![1; before];
+            let encoding = encode(&content, &mut out);
+            prop_assert_eq!(decode(encoding, &out[before..], content.len()).unwrap(), &content[..]);
+            prop_assert!(out.len() - before <= content.len());
+        }
+
+        #[test]
+        fn garbage_never_panics(payload in prop::collection::vec(any::<u8>(), 0..300), len in 0usize..4096) {
+            let _ = decode(Encoding::Lz4, &payload, len);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One index file: packs, then entries sorted by id in blocks that are checked one by one.
+
+use super::{DIR, Location};
+use crate::bytes::Cursor;
+use crate::error::{Error, Place, Result};
+use crate::id::Id;
+use crate::pack::{Entry, Pack};
+use crate::vault::{Vault, VaultFile};
+use xxhash_rust::xxh3::xxh3_64;
+
+const MAGIC: [u8; 8] = *b"SRindex1";
+/// Magic, number of packs, zero, number of entries.
+const HEAD: usize = 24;
+const PACK: usize = 32 + 8 + 4;
+/// An entry of a pack and the number of its pack.
+const ENTRY: usize = Entry::LEN + 4;
+const CHECKSUM: usize = 8;
+/// Entries in a block.
+const PER_BLOCK: usize = 78;
+const BLOCK: usize = PER_BLOCK * ENTRY + CHECKSUM;
+/// Packs that one index file can name: what fits in a head that is read at once.
+const PACKS_MAX: u32 = 1 << 20;
+
+/// An index file that is open.
+pub(crate) struct IndexFile {
+    pub(crate) name: String,
+    pub(crate) packs: Vec<Pack>,
+    pub(crate) entries: u64,
+    file: Box<dyn VaultFile>,
+    blocks_at: u64,
+}
+
+/// An entry and the number of its pack.
+pub(crate) type Numbered = (Entry, u32);
+
+impl IndexFile {
+    pub(crate) fn open(vault: &dyn Vault, name: &str) -> Result<Self> {
+        let path = format!("{DIR}/{name}");
+        let file = vault.open(&path)?;
+        Self::read(name, file).place(&path)
+    }
+
+    fn read(name: &str, file: Box<dyn VaultFile>) -> Result<Self> {
+        let wrong = || Error::damaged("this is not an index, or its head is not what was written");
+        let head = file.read_at(0, HEAD)?;
+        let mut fields = Cursor(&head);
+        if fields.array() != Some(MAGIC) {
+            return Err(wrong());
+        }
+        let packs = fields.u32().ok_or_else(wrong)?;
+        let zero = fields.u32().ok_or_else(wrong)?;
+        let entries = fields.u64().ok_or_else(wrong)?;
+        if packs > PACKS_MAX || zero != 0 {
+            return Err(wrong());
+        }
+        let rest = file.read_at(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
+        let (list, checksum) = rest.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
+        if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum) {
+            return Err(wrong());
+        }
+        let mut cursor = Cursor(list);
+        let packs: Option<Vec<Pack>> = (0..packs).map(|_| decode_pack(&mut cursor)).collect();
+        let packs = packs.ok_or_else(wrong)?;
+        let blocks_at = (HEAD + rest.len()) as u64;
+        let blocks = entries.div_ceil(PER_BLOCK as u64);
+        let body = entries.checked_mul(ENTRY as u64).and_then(|bytes| bytes.checked_add(blocks * CHECKSUM as u64));
+        if body.and_then(|body| body.checked_add(blocks_at)) != Some(file.len()?) {
+            return Err(Error::damaged("the index is cut off"));
+        }
+        Ok(Self { name: name.to_owned(), packs, entries, file, blocks_at })
+    }
+
+    pub(crate) fn blocks(&self) -> u64 {
+        self.entries.div_ceil(PER_BLOCK as u64)
+    }
+
+    /// The entries of a block, checked.
+    pub(crate) fn block(&self, number: u64) -> Result<Vec<Numbered>> {
+        let wrong = || Error::damaged(format!("{DIR}/{}: block {number} is not what was written", self.name));
+        let entries = (self.entries - number * PER_BLOCK as u64).min(PER_BLOCK as u64) as usize;
+        let bytes = self.file.read_at(self.blocks_at + number * BLOCK as u64, entries * ENTRY + CHECKSUM)?;
+        let (list, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
+        if list.len() != entries * ENTRY || xxh3_64(list) != u64::from_le_bytes(*checksum) {
+            return Err(wrong());
+        }
+        let mut cursor = Cursor(list);
+        let entries: Option<Vec<Numbered>> =
+            (0..entries).map(|_| Some((Entry::decode(&mut cursor)?, cursor.u32()?))).collect();
+        let entries = entries.ok_or_else(wrong)?;
+        if entries.iter().any(|(_, pack)| *pack as usize >= self.packs.len()) {
+            return Err(wrong());
+        }
+        Ok(entries)
+    }
+
+    /// Where this object lies. Ids are spread evenly, so a guess by proportion is nearly always right at once.
+    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
+        let (mut low, mut high) = (0, self.blocks());
+        let mut guesses = 0;
+        while low < high {
+            let guess = if guesses < 3 {
+                let by_proportion = (u128::from(id.prefix()) * u128::from(self.blocks())) >> 64;
+                (by_proportion as u64).clamp(low, high - 1)
+            } else {
+                low + (high - low) / 2
+            };
+            guesses += 1;
+            let block = self.block(guess)?;
+            match block.binary_search_by(|(entry, _)| entry.id.cmp(id)) {
+                Ok(at) => {
+                    let (entry, pack) = block[at];
+                    return Ok(Some(entry.in_pack(self.packs[pack as usize].id)));
+                }
+                Err(0) => high = guess,
+                Err(at) if at == block.len() => low = guess + 1,
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Writes an index file from head to end; the name follows from the bytes.
+pub(crate) struct IndexWriter {
+    file: Box<dyn VaultFile>,
+    hash: blake3::Hasher,
+    written: u64,
+    buffer: Vec<u8>,
+    block: Vec<u8>,
+}
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 1 << 20;
+
+impl IndexWriter {
+    /// Begins with the packs and with how many entries will come.
+    pub(crate) fn new(file: Box<dyn VaultFile>, packs: &[Pack], entries: u64) -> Result<Self> {
+        let count = u32::try_from(packs.len()).ok().filter(|packs| *packs <= PACKS_MAX);
+        let count = count.ok_or_else(|| {
+            Error::new(crate::Code::Unsupported, format!("{} packs are more than one index can name", packs.len()))
+        })?;
+        let mut head = Vec::with_capacity(HEAD + packs.len() * PACK + CHECKSUM);
+        head.extend_from_slice(&MAGIC);
+        head.extend_from_slice(&count.to_le_bytes());
+        head.extend_from_slice(&[0; 4]);
+        head.extend_from_slice(&entries.to_le_bytes());
+        for pack in packs {
+            head.extend_from_slice(&pack.id.0);
+            head.extend_from_slice(&pack.len.to_le_bytes());
+            head.extend_from_slice(&pack.objects.to_le_bytes());
+        }
+        let checksum = checksum_of(&[&head]);
+        head.extend_from_slice(&checksum.to_le_bytes());
+        let mut key = [0; 32];
+        key[..18].copy_from_slice(b"strongroom 1 index");
+        let hash = blake3::Hasher::new_keyed(&key);
+        let mut writer = Self { file, hash, written: 0, buffer: Vec::new(), block: Vec::with_capacity(BLOCK) };
+        writer.write(&head)?;
+        Ok(writer)
+    }
+
+    pub(crate) fn push(&mut self, entry: &Entry, pack: u32) -> Result<()> {
+        entry.encode(&mut self.block);
+        self.block.extend_from_slice(&pack.to_le_bytes());
+        if self.block.len() == PER_BLOCK * ENTRY {
+            self.end_block()?;
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<()> {
+        let mut block = std::mem::take(&mut self.block);
+        block.extend_from_slice(&xxh3_64(&block).to_le_bytes());
+        self.write(&block)?;
+        block.clear();
+        self.block = block;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hash.update(bytes);
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.write_at(self.written, &self.buffer)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Makes it durable; its name.
+    pub(crate) fn finish(mut self) -> Result<Id> {
+        if !self.block.is_empty() {
+            self.end_block()?;
+        }
+        self.flush()?;
+        self.file.sync()?;
+        Ok(Id(*self.hash.finalize().as_bytes()))
+    }
+}
+
+fn decode_pack(cursor: &mut Cursor<'_>) -> Option<Pack> {
+    Some(Pack { id: Id(cursor.array()?), len: cursor.u64()?, objects: cursor.u32()? })
+}
+
+fn checksum_of(parts: &[&[u8]]) -> u64 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.digest()
+}

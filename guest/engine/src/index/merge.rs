@@ -1,0 +1,232 @@
+//! Brings the index up to date: new packs in, lost ones out, small files together.
+//!
+//! The new file is durable under its name before the ones that it replaces are taken away.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use super::file::{IndexFile, IndexWriter, Numbered};
+use super::{DIR, names};
+use crate::error::{Code, Place, Result};
+use crate::id::Id;
+use crate::pack::{self, Entry, Pack};
+use crate::vault::Vault;
+
+/// Entries of packs that are sorted in memory at a time.
+const IN_MEMORY: u64 = 1 << 19;
+
+/// What the index should come to say.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// Packs to take in.
+    pub(crate) packs: Vec<Id>,
+    /// Packs that are gone: nothing is in them any more.
+    pub(crate) lost: HashSet<Id>,
+    /// Index files, by name, that cannot be trusted: taken away at the end.
+    pub(crate) broken: HashSet<String>,
+}
+
+/// Changes the index.
+pub(crate) fn update(vault: &dyn Vault, change: Change) -> Result<()> {
+    let Change { packs, lost, mut broken } = change;
+    let mut packs: HashSet<Id> = packs.into_iter().collect();
+    loop {
+        match try_update(vault, &packs, &lost, &broken) {
+            Err(Failed::File(file, wrong)) => {
+                // What the damaged file said comes from its packs instead.
+                packs.extend(file.packs.iter().map(|pack| pack.id).filter(|id| !lost.contains(id)));
+                if !broken.insert(file.name) {
+                    return Err(wrong);
+                }
+            }
+            Err(Failed::Run(e)) => return Err(e),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+enum Failed {
+    /// This index file is damaged.
+    File(Box<IndexFile>, crate::Error),
+    Run(crate::Error),
+}
+
+impl From<crate::Error> for Failed {
+    fn from(e: crate::Error) -> Self {
+        Failed::Run(e)
+    }
+}
+
+fn try_update(
+    vault: &dyn Vault,
+    packs: &HashSet<Id>,
+    lost: &HashSet<Id>,
+    broken: &HashSet<String>,
+) -> Result<(), Failed> {
+    let mut files = Vec::new();
+    for name in names(vault)?.into_iter().filter(|name| !broken.contains(name)) {
+        files.push(IndexFile::open(vault, &name)?);
+    }
+    let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
+    let mut waiting = 0;
+    let mut sorted: Vec<Id> = packs.iter().copied().collect();
+    sorted.sort_unstable();
+    for id in sorted {
+        match pack::entries(vault, id) {
+            Ok((pack, entries)) => {
+                waiting += u64::from(pack.objects);
+                known.push((pack, entries));
+            }
+            // A damaged pack holds nothing that counts; what it held is written again if it is needed.
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+            Err(e) => return Err(e.into()),
+        }
+        if waiting >= IN_MEMORY {
+            write(vault, std::mem::take(&mut known), Vec::new(), lost)?;
+            waiting = 0;
+        }
+    }
+    // Files that are small beside what comes, or that name a lost pack, are merged: so their number grows with the
+    // logarithm of what they hold, and every entry is rewritten that often at most.
+    files.sort_by_key(|file| file.entries);
+    let (mut together, mut kept) = (Vec::new(), Vec::new());
+    for file in files {
+        let lame = file.packs.iter().any(|pack| lost.contains(&pack.id));
+        if lame || (waiting > 0 && file.entries <= 2 * waiting) {
+            waiting += file.entries;
+            together.push(file);
+        } else {
+            kept.push(file);
+        }
+    }
+    let replaced: Vec<String> = together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
+    let new = if known.is_empty() && together.is_empty() { None } else { write(vault, known, together, lost)? };
+    let mut removed = false;
+    for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
+        match vault.remove(&format!("{DIR}/{name}")) {
+            Ok(()) => removed = true,
+            Err(e) if e.code == Code::NotFound => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    if removed {
+        vault.sync_dir(DIR)?;
+    }
+    Ok(())
+}
+
+/// Where sorted entries come from. What comes first in the list of sources wins where several have the same id.
+enum Source {
+    Pack { entries: std::vec::IntoIter<Entry>, number: u32 },
+    File { file: Box<IndexFile>, next: u64, block: std::vec::IntoIter<Numbered>, numbers: Vec<Option<u32>> },
+}
+
+impl Source {
+    fn next(&mut self) -> Result<Option<Numbered>> {
+        match self {
+            Source::Pack { entries, number } => Ok(entries.next().map(|entry| (entry, *number))),
+            Source::File { file, next, block, numbers } => loop {
+                for (entry, pack) in block.by_ref() {
+                    if let Some(number) = numbers[pack as usize] {
+                        return Ok(Some((entry, number)));
+                    }
+                }
+                if *next == file.blocks() {
+                    return Ok(None);
+                }
+                *block = file.block(*next)?.into_iter();
+                *next += 1;
+            },
+        }
+    }
+}
+
+/// Merges packs and index files into one new file. `None`: nothing is left to say.
+fn write(
+    vault: &dyn Vault,
+    packs: Vec<(Pack, Vec<Entry>)>,
+    files: Vec<IndexFile>,
+    lost: &HashSet<Id>,
+) -> Result<Option<String>, Failed> {
+    let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
+    all.extend(files.iter().flat_map(|file| &file.packs));
+    all.retain(|pack| !lost.contains(&pack.id));
+    all.sort_unstable_by_key(|pack| pack.id);
+    all.dedup_by_key(|pack| pack.id);
+    let numbers: HashMap<Id, u32> = (0..).zip(&all).map(|(number, pack)| (pack.id, number)).collect();
+
+    // The head says how many entries come, so they are gone through twice.
+    let open = |packs: &[(Pack, Vec<Entry>)], files: Vec<IndexFile>| {
+        let packs = packs.iter().filter_map(|(pack, entries)| {
+            Some(Source::Pack { entries: entries.clone().into_iter(), number: *numbers.get(&pack.id)? })
+        });
+        let mut sources: Vec<Source> = packs.collect();
+        for file in files {
+            let numbers = file.packs.iter().map(|pack| numbers.get(&pack.id).copied()).collect();
+            sources.push(Source::File { file: Box::new(file), next: 0, block: Vec::new().into_iter(), numbers });
+        }
+        sources
+    };
+    let (sources, count) = merge(open(&packs, files), |_, _| Ok(()))?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let files = sources.into_iter().filter_map(|source| match source {
+        Source::File { file, .. } => Some(*file),
+        Source::Pack { .. } => None,
+    });
+    let files = files.collect();
+    let path = format!("{DIR}/tmp-index");
+    // A try before this one may have left it.
+    match vault.remove(&path) {
+        Err(e) if e.code != Code::NotFound => return Err(e.into()),
+        _ => {}
+    }
+    let mut writer = IndexWriter::new(vault.create(&path)?, &all, count)?;
+    merge(open(&packs, files), |entry, pack| writer.push(entry, pack))?;
+    let name = writer.finish().place(&path)?.hex();
+    vault.rename(&path, &format!("{DIR}/{name}"))?;
+    vault.sync_dir(DIR)?;
+    Ok(Some(name))
+}
+
+/// Hands out the entries of all sources in the order of their ids, each id once; gives back the sources and how many
+/// there were.
+fn merge(
+    mut sources: Vec<Source>,
+    mut take: impl FnMut(&Entry, u32) -> Result<()>,
+) -> Result<(Vec<Source>, u64), Failed> {
+    let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());
+    let mut heap = BinaryHeap::new();
+    for at in 0..sources.len() {
+        let head = match sources[at].next() {
+            Ok(head) => head,
+            Err(e) => return Err(failed(sources.swap_remove(at), e)),
+        };
+        heap.extend(head.map(|(entry, _)| Reverse((entry.id, at))));
+        heads.push(head);
+    }
+    let (mut last, mut count) = (None, 0);
+    while let Some(Reverse((id, at))) = heap.pop() {
+        if let Some((entry, pack)) = heads[at]
+            && last != Some(id)
+        {
+            take(&entry, pack)?;
+            last = Some(id);
+            count += 1;
+        }
+        heads[at] = match sources[at].next() {
+            Ok(head) => head,
+            Err(e) => return Err(failed(sources.swap_remove(at), e)),
+        };
+        heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
+    }
+    Ok((sources, count))
+}
+
+fn failed(source: Source, e: crate::Error) -> Failed {
+    match source {
+        Source::File { file, .. } if e.code == Code::Damaged => Failed::File(file, e),
+        _ => Failed::Run(e),
+    }
+}

@@ -1,0 +1,191 @@
+//! Where every object lies: index files, and packs that no index file names yet.
+//!
+//! An index holds nothing that the packs don't, so it can always be made again from them: a damaged file is passed
+//! over, and what it said is looked up in the packs themselves.
+
+mod file;
+mod merge;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+
+pub(crate) use merge::{Change, update};
+
+use crate::error::{Code, Result};
+use crate::id::Id;
+use crate::pack::{self, Entry, Pack};
+use crate::vault::Vault;
+use file::IndexFile;
+
+/// The folder of index files.
+pub(crate) const DIR: &str = "index";
+
+/// Packs whose entries are held in memory because lookups fall into them one after the other, and how many entries
+/// they may have together.
+const HOT_PACKS: usize = 16;
+const HOT_ENTRIES: usize = 1 << 17;
+
+/// Where an object lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Location {
+    pub(crate) pack: Id,
+    pub(crate) offset: u32,
+    pub(crate) len: u32,
+}
+
+/// All index files of a repository.
+pub(crate) struct Index<'a> {
+    vault: &'a dyn Vault,
+    files: Vec<IndexFile>,
+    /// Files, by number, in which something was found damaged.
+    broken: RefCell<HashSet<usize>>,
+    /// What is wrong with files that could not be opened.
+    damage: Vec<(String, String)>,
+    hot: RefCell<Hot>,
+    last: Cell<Option<Id>>,
+    /// Packs that no sound index file names; listed when first needed.
+    loose: RefCell<Option<Rc<Vec<Id>>>>,
+}
+
+#[derive(Default)]
+struct Hot {
+    packs: VecDeque<(Id, Rc<HashMap<Id, Entry>>)>,
+    entries: usize,
+}
+
+impl<'a> Index<'a> {
+    /// Opens what is there.
+    pub(crate) fn open(vault: &'a dyn Vault) -> Result<Self> {
+        let (mut files, mut damage) = (Vec::new(), Vec::new());
+        for name in names(vault)? {
+            match IndexFile::open(vault, &name) {
+                Ok(file) => files.push(file),
+                // Another run has merged it into a new one, which holds the same.
+                Err(e) if e.code == Code::NotFound => return Self::open(vault),
+                Err(e) if e.code == Code::Damaged => damage.push((format!("{DIR}/{name}"), e.message)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Self {
+            vault,
+            files,
+            broken: RefCell::default(),
+            damage,
+            hot: RefCell::default(),
+            last: Cell::new(None),
+            loose: RefCell::new(None),
+        })
+    }
+
+    /// Files that cannot be read, and why.
+    pub(crate) fn damage(&self) -> &[(String, String)] {
+        &self.damage
+    }
+
+    /// All packs that the index files name.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = &Pack> {
+        self.files.iter().flat_map(|file| &file.packs)
+    }
+
+    /// Where this object lies, if it is there.
+    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
+        if let Some(found) = self.find_hot(id) {
+            return Ok(Some(found));
+        }
+        for (number, file) in self.files.iter().enumerate() {
+            if self.broken.borrow().contains(&number) {
+                continue;
+            }
+            match file.find(id) {
+                Ok(Some(found)) => {
+                    // Objects lie in packs in the order in which they are asked for.
+                    if self.last.replace(Some(found.pack)) == Some(found.pack) {
+                        // Only to be quicker; what is wrong with the pack shows when the object is read.
+                        let _ = self.warm(found.pack);
+                    }
+                    return Ok(Some(found));
+                }
+                Ok(None) => {}
+                Err(e) if e.code == Code::Damaged => {
+                    self.broken.borrow_mut().insert(number);
+                    *self.loose.borrow_mut() = None;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if !self.damage.is_empty() || !self.broken.borrow().is_empty() || self.files.is_empty() {
+            return self.find_loose(id);
+        }
+        Ok(None)
+    }
+
+    fn find_hot(&self, id: &Id) -> Option<Location> {
+        let hot = self.hot.borrow();
+        hot.packs.iter().rev().find_map(|(pack, entries)| entries.get(id).map(|entry| entry.in_pack(*pack)))
+    }
+
+    /// Holds the entries of a pack in memory.
+    fn warm(&self, id: Id) -> Result<Rc<HashMap<Id, Entry>>> {
+        let (_, entries) = pack::entries(self.vault, id)?;
+        let entries: Rc<HashMap<Id, Entry>> = Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
+        let mut hot = self.hot.borrow_mut();
+        hot.entries += entries.len();
+        hot.packs.push_back((id, entries.clone()));
+        while hot.packs.len() > HOT_PACKS || (hot.entries > HOT_ENTRIES && hot.packs.len() > 1) {
+            let gone = hot.packs.pop_front().map_or(0, |(_, entries)| entries.len());
+            hot.entries -= gone;
+        }
+        Ok(entries)
+    }
+
+    /// Looks into the packs themselves.
+    fn find_loose(&self, id: &Id) -> Result<Option<Location>> {
+        let loose = self.loose()?;
+        for pack in loose.iter() {
+            if self.hot.borrow().packs.iter().any(|(hot, _)| hot == pack) {
+                continue;
+            }
+            match self.warm(*pack) {
+                Ok(entries) => {
+                    if let Some(entry) = entries.get(id) {
+                        return Ok(Some(entry.in_pack(*pack)));
+                    }
+                }
+                // It holds nothing that could be found.
+                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Packs that no sound index file names.
+    pub(crate) fn loose(&self) -> Result<Rc<Vec<Id>>> {
+        if let Some(loose) = &*self.loose.borrow() {
+            return Ok(loose.clone());
+        }
+        let broken = self.broken.borrow();
+        let sound = self.files.iter().enumerate().filter(|(number, _)| !broken.contains(number));
+        let named: HashSet<Id> = sound.flat_map(|(_, file)| &file.packs).map(|pack| pack.id).collect();
+        let there = self.vault.list(pack::DIR)?;
+        let loose = there.iter().filter_map(|name| Id::from_hex(name)).filter(|id| !named.contains(id)).collect();
+        let loose = Rc::new(loose);
+        *self.loose.borrow_mut() = Some(Rc::clone(&loose));
+        Ok(loose)
+    }
+}
+
+impl Entry {
+    fn in_pack(&self, pack: Id) -> Location {
+        Location { pack, offset: self.offset, len: self.len }
+    }
+}
+
+/// The names of the index files.
+fn names(vault: &dyn Vault) -> Result<Vec<String>> {
+    let mut names = vault.list(DIR)?;
+    names.retain(|name| Id::from_hex(name).is_some());
+    names.sort_unstable();
+    Ok(names)
+}

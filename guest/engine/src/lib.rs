@@ -1,0 +1,58 @@
+//! Strongroom's engine: a repository of snapshots of key-value stores, and every verb on it.
+//!
+//! A snapshot is a Merkle search tree over each table's entries: equal data gives equal ids, on every machine and
+//! whatever the history. `FORMAT.md` beside this crate says what lies on disk, byte by byte.
+//!
+//! The engine does no I/O of its own. It reads entries from a [`Store`], writes them to a [`Sink`], keeps what it
+//! makes of them in a [`Vault`], and tells a [`Progress`] how far it is. In the shipped component these are WIT imports
+//! and one WASI directory; in tests they are maps in memory.
+//!
+//! Data flows one way: entries -> leaves and branches (`tree`) -> objects -> packs -> index -> snapshot, and back.
+
+mod backup;
+mod bytes;
+mod catalog;
+mod codec;
+mod error;
+mod globs;
+mod id;
+mod index;
+mod object;
+mod objects;
+mod open;
+mod pack;
+mod progress;
+mod repository;
+mod restore;
+mod snapshot;
+mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod tree;
+mod vault;
+mod verify;
+
+pub use backup::{Draft, Job, PART_MIN, Plan, copy, prepare, publish, seal};
+pub use catalog::Table as SnapshotTable;
+pub use error::{Code, Error, Result};
+pub use id::{Id, Kind};
+pub use open::{Entries, Opened, open};
+pub use progress::{Level, Progress, Silent};
+pub use repository::{FORMAT, LOCK};
+pub use restore::restore;
+pub use snapshot::{Snapshot, Unreadable};
+pub use store::{Bytes, Sink, Store, Table, TableWriter};
+pub use vault::{Vault, VaultFile};
+pub use verify::{Damage, Depth, Verified, verify};
+
+/// All snapshots, oldest first, and the files that cannot be used.
+pub fn snapshots(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
+    repository::check(vault)?;
+    snapshot::all(vault)
+}
+
+/// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
+pub fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
+    repository::check(vault)?;
+    snapshot::find(vault, which)
+}

@@ -1,0 +1,110 @@
+//! Objects: content as it is stored.
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::bytes::Cursor;
+use crate::codec::{self, Encoding};
+use crate::error::{Error, Result};
+use crate::id::{Id, Kind};
+
+const MAGIC: [u8; 4] = *b"SRo1";
+
+/// The bytes before the payload: magic, kind, level, encoding, zero, two lengths, id, checksum.
+pub(crate) const HEADER: usize = 56;
+
+/// No content has more bytes: a leaf or a node at its ceiling and one largest item.
+pub(crate) const CONTENT_MAX: usize = 2 << 20;
+
+/// Appends content as an object.
+pub(crate) fn encode(kind: Kind, id: Id, content: &[u8], out: &mut Vec<u8>) {
+    debug_assert!(content.len() <= CONTENT_MAX);
+    let start = out.len();
+    out.resize(start + HEADER, 0);
+    let encoding = codec::encode(content, out);
+    let (header, payload) = out[start..].split_at_mut(HEADER);
+    header[..4].copy_from_slice(&MAGIC);
+    header[4..6].copy_from_slice(&kind.to_bytes());
+    header[6] = encoding.to_byte();
+    header[8..12].copy_from_slice(&(content.len() as u32).to_le_bytes());
+    header[12..16].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    header[16..48].copy_from_slice(&id.0);
+    let checksum = xxh3_64_with_seed(payload, xxh3_64(&header[..48]));
+    header[48..].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Gives back the content of an object that fills `stored`, which must be of this kind and have this id.
+pub(crate) fn decode(kind: Kind, id: Id, stored: &[u8]) -> Result<Vec<u8>> {
+    let (found, found_id, content) = open(stored)?;
+    if found_id != id || found != kind {
+        return Err(Error::damaged(format!("another object stands where {id} should be")));
+    }
+    if kind.id_of(&content) != id {
+        return Err(Error::damaged(format!("the content of object {id} is not what was written")));
+    }
+    Ok(content)
+}
+
+/// What an object says that it is, and its content, checked but for the id.
+fn open(stored: &[u8]) -> Result<(Kind, Id, Vec<u8>)> {
+    let cut = || Error::damaged("an object is cut off");
+    let (header, payload) = stored.split_at_checked(HEADER).ok_or_else(cut)?;
+    let mut fields = Cursor(header);
+    if fields.array::<4>() != Some(MAGIC) {
+        return Err(Error::damaged("no object begins here"));
+    }
+    let kind = fields.array::<2>().ok_or_else(cut)?;
+    let encoding = fields.u8().ok_or_else(cut)?;
+    let zero = fields.u8().ok_or_else(cut)?;
+    let content_len = fields.u32().ok_or_else(cut)? as usize;
+    let payload_len = fields.u32().ok_or_else(cut)? as usize;
+    let id = Id(fields.array().ok_or_else(cut)?);
+    let checksum = fields.u64().ok_or_else(cut)?;
+    if payload_len != payload.len() {
+        return Err(Error::damaged("an object has another length than its header says"));
+    }
+    if xxh3_64_with_seed(payload, xxh3_64(&header[..48])) != checksum {
+        return Err(Error::damaged("the checksum of an object does not fit its bytes"));
+    }
+    let kind = Kind::from_bytes(kind).filter(|_| zero == 0);
+    let kind = kind.ok_or_else(|| Error::new(crate::Code::NewerFormat, "an object is of a kind that this version does not know"))?;
+    if content_len > CONTENT_MAX {
+        return Err(Error::damaged(format!("an object claims {content_len} bytes of content")));
+    }
+    Ok((kind, id, codec::decode(Encoding::from_byte(encoding)?, payload, content_len)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_object_gives_its_content_back(content in prop::collection::vec(any::<u8>(), 0..2000), level in any::<u8>()) {
+            let kind = Kind::Node { level };
+            let id = kind.id_of(&content);
+            let mut stored = Vec::new();
+            encode(kind, id, &content, &mut stored);
+            prop_assert_eq!(decode(kind, id, &stored).unwrap(), content);
+            for other in [Kind::Catalog { level }, Kind::Node { level: level.wrapping_add(1) }] {
+                prop_assert!(decode(other, id, &stored).is_err());
+            }
+        }
+
+        #[test]
+        fn a_flipped_bit_is_found(len in 0usize..300, bit in any::<prop::sample::Index>()) {
+            let content = vec![3; len];
+            let id = Kind::Blob.id_of(&content);
+            let mut stored = Vec::new();
+            encode(Kind::Blob, id, &content, &mut stored);
+            let bit = bit.index(stored.len() * 8);
+            stored[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(decode(Kind::Blob, id, &stored).is_err());
+        }
+
+        #[test]
+        fn garbage_never_panics(stored in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode(Kind::Blob, Id([0; 32]), &stored).is_err());
+        }
+    }
+}

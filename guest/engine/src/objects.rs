@@ -1,0 +1,135 @@
+//! Content by id, whatever file it lies in.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crate::error::{Code, Error, Place, Result};
+use crate::id::{Id, Kind};
+use crate::index::{Index, Location};
+use crate::object;
+use crate::pack;
+use crate::tree::node::Ref;
+use crate::tree::walk::Get;
+use crate::vault::{Vault, VaultFile};
+
+/// Packs that are held open.
+const OPEN_PACKS: usize = 8;
+/// What is read at once where objects are read one after the other.
+const WINDOW: usize = 64 << 10;
+
+/// Reads objects, each of which is verified against its id.
+pub(crate) struct Objects<'a> {
+    vault: &'a dyn Vault,
+    index: RefCell<Index<'a>>,
+    open: RefCell<VecDeque<OpenPack>>,
+}
+
+struct OpenPack {
+    id: Id,
+    file: Box<dyn VaultFile>,
+    /// What was read of it last, and from where.
+    window_at: u64,
+    window: Vec<u8>,
+}
+
+impl<'a> Objects<'a> {
+    pub(crate) fn open(vault: &'a dyn Vault) -> Result<Self> {
+        Ok(Self { vault, index: RefCell::new(Index::open(vault)?), open: RefCell::default() })
+    }
+
+    /// Where an object lies.
+    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
+        self.index.borrow().find(id)
+    }
+
+    /// Reads the index again: another run may have moved things.
+    fn reload(&self) -> Result<()> {
+        self.open.borrow_mut().clear();
+        *self.index.borrow_mut() = Index::open(self.vault)?;
+        Ok(())
+    }
+
+    /// Looks into the index, as it is.
+    pub(crate) fn with_index<T>(&self, look: impl FnOnce(&Index<'a>) -> T) -> T {
+        look(&self.index.borrow())
+    }
+
+    /// The content of an object, checked.
+    pub(crate) fn read(&self, kind: Kind, id: Id) -> Result<Vec<u8>> {
+        match self.try_read(kind, id) {
+            Err(e) if e.code == Code::NotFound => {
+                self.reload()?;
+                self.try_read(kind, id).map_err(|e| match e.code {
+                    Code::NotFound => Error::damaged(e.message),
+                    _ => e,
+                })
+            }
+            read => read,
+        }
+    }
+
+    fn try_read(&self, kind: Kind, id: Id) -> Result<Vec<u8>> {
+        let place = self.find(&id)?.ok_or_else(|| {
+            Error::new(Code::NotFound, format!("object {id} is in no pack that is there; was a file taken away?"))
+        })?;
+        self.read_at(kind, id, place)
+    }
+
+    /// The content of an object that lies here, checked.
+    pub(crate) fn read_at(&self, kind: Kind, id: Id, place: Location) -> Result<Vec<u8>> {
+        let path = pack::path(place.pack);
+        let mut open = self.open.borrow_mut();
+        let at = open.iter().position(|pack| pack.id == place.pack);
+        let pack = match at.and_then(|at| open.remove(at)) {
+            Some(pack) => pack,
+            None => {
+                let file = self.vault.open(&path).map_err(|e| match e.code {
+                    Code::NotFound => Error::new(Code::NotFound, format!("{path} is gone")),
+                    _ => e,
+                })?;
+                OpenPack { id: place.pack, file, window_at: 0, window: Vec::new() }
+            }
+        };
+        if open.len() == OPEN_PACKS {
+            open.pop_front();
+        }
+        open.push_back(pack);
+        let pack = open.back_mut().expect("it was pushed");
+        // Leaves and pieces follow each other; nodes above them are read alone.
+        let ahead = matches!(kind, Kind::Node { level: 0 } | Kind::Blob);
+        let read = pack.with(place, ahead, |stored| object::decode(kind, id, stored));
+        read.place(format_args!("{path} at {}", place.offset))
+    }
+}
+
+impl OpenPack {
+    fn with<T>(&mut self, place: Location, ahead: bool, use_it: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        let (offset, len) = (u64::from(place.offset), place.len as usize);
+        if len > object::HEADER + object::CONTENT_MAX {
+            return Err(Error::damaged(format!("the index claims an object of {len} bytes")));
+        }
+        let in_window = |pack: &Self| {
+            let start = usize::try_from(offset.checked_sub(pack.window_at)?).ok()?;
+            (start + len <= pack.window.len()).then_some(start..start + len)
+        };
+        let range = match in_window(self) {
+            Some(range) => range,
+            None => {
+                let wanted = if ahead { len.max(WINDOW) } else { len };
+                self.window = self.file.read_at(offset, wanted)?;
+                self.window_at = offset;
+                0..len.min(self.window.len())
+            }
+        };
+        if range.len() < len {
+            return Err(Error::damaged("the pack is cut off"));
+        }
+        use_it(&self.window[range])
+    }
+}
+
+impl Get for Objects<'_> {
+    fn get(&self, kind: Kind, node: &Ref) -> Result<Vec<u8>> {
+        self.read(kind, node.id)
+    }
+}

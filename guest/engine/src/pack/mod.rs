@@ -1,0 +1,126 @@
+//! Packs: files of objects.
+//!
+//! A pack is objects end to end, then its entries sorted by id, then a trailer. Every object has a checksum of its own,
+//! and the pack is named by the hash of entries and trailer, so that every byte of it is accounted for.
+
+mod writer;
+
+pub(crate) use writer::Packer;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Cursor;
+use crate::error::{Error, Place, Result};
+use crate::id::Id;
+use crate::vault::{Vault, VaultFile};
+
+/// The folder of packs.
+pub(crate) const DIR: &str = "packs";
+
+const MAGIC: [u8; 8] = *b"SRpack01";
+const TRAILER: usize = 16;
+
+/// A pack is ended when it has this many bytes.
+pub(crate) const TARGET: u64 = 64 << 20;
+/// And also when it has this many objects.
+pub(crate) const OBJECTS_MAX: usize = 1 << 16;
+
+/// A pack, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pack {
+    pub(crate) id: Id,
+    pub(crate) len: u64,
+    pub(crate) objects: u32,
+}
+
+impl Pack {
+    pub(crate) fn path(&self) -> String {
+        path(self.id)
+    }
+}
+
+/// Where the pack of this id lies.
+pub(crate) fn path(id: Id) -> String {
+    format!("{DIR}/{id}")
+}
+
+/// Where an object lies in its pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: Id,
+    pub(crate) offset: u32,
+    /// With its header.
+    pub(crate) len: u32,
+    /// The first eight bytes of the id of the object that this one is a delta of; zero: none.
+    pub(crate) base: u64,
+}
+
+impl Entry {
+    pub(crate) const LEN: usize = 32 + 4 + 4 + 8;
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.id.0);
+        out.extend_from_slice(&self.offset.to_le_bytes());
+        out.extend_from_slice(&self.len.to_le_bytes());
+        out.extend_from_slice(&self.base.to_le_bytes());
+    }
+
+    pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self { id: Id(cursor.array()?), offset: cursor.u32()?, len: cursor.u32()?, base: cursor.u64()? })
+    }
+}
+
+/// Entries and trailer of a pack, and the id that they give it.
+fn end_of_pack(entries: &[Entry]) -> (Vec<u8>, Id) {
+    let mut end = Vec::with_capacity(entries.len() * Entry::LEN + TRAILER);
+    for entry in entries {
+        entry.encode(&mut end);
+    }
+    end.extend_from_slice(&MAGIC);
+    end.extend_from_slice(&(entries.len() as u32).to_le_bytes());
+    end.extend_from_slice(&[0; 4]);
+    let id = hash(&end);
+    (end, id)
+}
+
+fn hash(end: &[u8]) -> Id {
+    let mut key = [0; 32];
+    key[..17].copy_from_slice(b"strongroom 1 pack");
+    Id(*blake3::keyed_hash(&key, end).as_bytes())
+}
+
+/// The entries of a pack, read from its end and checked against its name.
+pub(crate) fn entries(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec<Entry>)> {
+    let path = path(id);
+    let file = vault.open(&path)?;
+    read_entries(file.as_ref(), id).place(&path)
+}
+
+fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
+    let cut = || Error::damaged("the pack is cut off or its end is not what was written");
+    let len = file.len()?;
+    let trailer_at = len.checked_sub(TRAILER as u64).ok_or_else(cut)?;
+    let trailer = file.read_at(trailer_at, TRAILER)?;
+    let mut fields = Cursor(&trailer);
+    if fields.array() != Some(MAGIC) {
+        return Err(cut());
+    }
+    let objects = fields.u32().ok_or_else(cut)?;
+    if objects as usize > OBJECTS_MAX {
+        return Err(cut());
+    }
+    let end_len = objects as usize * Entry::LEN + TRAILER;
+    let entries_at = len.checked_sub(end_len as u64).ok_or_else(cut)?;
+    let end = file.read_at(entries_at, end_len)?;
+    if hash(&end) != id {
+        return Err(cut());
+    }
+    let mut cursor = Cursor(&end);
+    let entries: Option<Vec<Entry>> = (0..objects).map(|_| Entry::decode(&mut cursor)).collect();
+    let entries = entries.ok_or_else(cut)?;
+    let inside = |entry: &Entry| u64::from(entry.offset) + u64::from(entry.len) <= entries_at;
+    if !entries.iter().all(inside) || !entries.is_sorted_by(|a, b| a.id < b.id) {
+        return Err(cut());
+    }
+    Ok((Pack { id, len, objects }, entries))
+}

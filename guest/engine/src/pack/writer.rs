@@ -1,0 +1,116 @@
+//! Writes packs.
+
+use std::collections::HashMap;
+
+use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack};
+use crate::error::{Code, Error, Place, Result};
+use crate::id::{Id, Kind};
+use crate::object;
+use crate::vault::{Vault, VaultFile};
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 4 << 20;
+
+/// Writes objects into packs, each of which is whole and durable under its name before the next one begins.
+pub(crate) struct Packer<'a> {
+    vault: &'a dyn Vault,
+    /// What tells the unfinished files of this writer from those of others at the same time.
+    label: String,
+    files: u32,
+    open: Option<Open>,
+    done: Vec<Pack>,
+}
+
+/// The pack at hand.
+struct Open {
+    file: Box<dyn VaultFile>,
+    path: String,
+    /// Written to the file, and waiting in the buffer.
+    written: u64,
+    buffer: Vec<u8>,
+    entries: HashMap<Id, Entry>,
+}
+
+impl<'a> Packer<'a> {
+    pub(crate) fn new(vault: &'a dyn Vault, label: impl Into<String>) -> Self {
+        Self { vault, label: label.into(), files: 0, open: None, done: Vec::new() }
+    }
+
+    /// Whether the pack at hand holds this object.
+    pub(crate) fn holds(&self, id: &Id) -> bool {
+        self.open.as_ref().is_some_and(|open| open.entries.contains_key(id))
+    }
+
+    /// Adds an object, reads it back from its stored form, and says how many bytes it takes.
+    pub(crate) fn add(&mut self, kind: Kind, id: Id, content: &[u8]) -> Result<u64> {
+        let vault = self.vault;
+        let open = match &mut self.open {
+            Some(open) => open,
+            closed => closed.insert(create(vault, &self.label, &mut self.files)?),
+        };
+        let start = open.buffer.len();
+        object::encode(kind, id, content, &mut open.buffer);
+        // The codec is not trusted: what counts is what comes back from the bytes that will be written.
+        object::decode(kind, id, &open.buffer[start..])
+            .map_err(|e| Error::new(Code::Other, format!("an object did not come back from its stored form: {e}")))?;
+        let len = open.buffer.len() - start;
+        let offset = u32::try_from(open.written + start as u64).expect("packs end long before 4 GiB");
+        open.entries.insert(id, Entry { id, offset, len: len as u32, base: 0 });
+        if open.buffer.len() >= BUFFER {
+            open.flush()?;
+        }
+        if open.written + open.buffer.len() as u64 >= TARGET || open.entries.len() >= OBJECTS_MAX {
+            self.end_pack()?;
+        }
+        Ok(len as u64)
+    }
+
+    /// Ends the pack at hand: from now on it counts.
+    fn end_pack(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let mut entries: Vec<Entry> = open.entries.values().copied().collect();
+        entries.sort_unstable_by_key(|entry| entry.id);
+        let (end, id) = end_of_pack(&entries);
+        open.buffer.extend_from_slice(&end);
+        open.flush()?;
+        open.file.sync().place(&open.path)?;
+        let pack = Pack { id, len: open.written, objects: entries.len() as u32 };
+        drop(open.file);
+        self.vault.rename(&open.path, &pack.path())?;
+        self.vault.sync_dir(DIR)?;
+        self.done.push(pack);
+        Ok(())
+    }
+
+    /// Ends the last pack; all packs that were written.
+    pub(crate) fn finish(mut self) -> Result<Vec<Pack>> {
+        self.end_pack()?;
+        Ok(std::mem::take(&mut self.done))
+    }
+}
+
+impl Drop for Packer<'_> {
+    /// A pack that was not ended is garbage: taken away if possible, else by the next run.
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            drop(open.file);
+            let _ = self.vault.remove(&open.path);
+        }
+    }
+}
+
+fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
+    let path = format!("{DIR}/tmp-{label}-{files}");
+    *files += 1;
+    let file = vault.create(&path)?;
+    Ok(Open { file, path, written: 0, buffer: Vec::with_capacity(BUFFER + (256 << 10)), entries: HashMap::new() })
+}
+
+impl Open {
+    fn flush(&mut self) -> Result<()> {
+        self.file.write_at(self.written, &self.buffer).place(&self.path)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}

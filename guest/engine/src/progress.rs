@@ -1,0 +1,41 @@
+//! Where the engine says how far it is, and hears that it should stop.
+
+use crate::error::{Code, Error, Result};
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// For those who look for something.
+    Debug,
+    /// What a person who watches wants to know.
+    Info,
+    /// What a person should look into.
+    Warn,
+}
+
+/// Whoever listens.
+pub trait Progress {
+    /// So much was done since the last call. `false` asks to stop.
+    fn advance(&self, phase: &str, bytes: u64, entries: u64) -> bool;
+    /// Something to tell.
+    fn log(&self, level: Level, message: &str);
+}
+
+/// Nobody listens.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn advance(&self, _phase: &str, _bytes: u64, _entries: u64) -> bool {
+        true
+    }
+    fn log(&self, _level: Level, _message: &str) {}
+}
+
+/// Reports, and ends the run if that is what the listener wants.
+pub(crate) fn advance(progress: &dyn Progress, phase: &str, bytes: u64, entries: u64) -> Result<()> {
+    if progress.advance(phase, bytes, entries) {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Cancelled, "stopped on request; nothing was published"))
+    }
+}

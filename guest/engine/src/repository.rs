@@ -1,0 +1,109 @@
+//! The directory of a repository: what makes it one, and what belongs in it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Place, Result};
+use crate::vault::Vault;
+use crate::{index, pack, snapshot};
+
+/// The file that makes a directory a repository.
+const FILE: &str = "repository.json";
+/// The version of the format that this engine reads and writes.
+pub const FORMAT: u32 = 1;
+/// Held by whoever writes; made and read by the host, never by the engine.
+pub const LOCK: &str = "lock";
+
+/// What begins the name of an unfinished file. Such a file means nothing once its run has ended.
+pub(crate) const UNFINISHED: &str = "tmp-";
+
+const DIRS: [&str; 3] = [pack::DIR, index::DIR, snapshot::DIR];
+
+#[derive(Serialize, Deserialize)]
+struct About {
+    format: String,
+    version: u32,
+}
+
+/// Fails unless the directory holds a repository that this engine can read.
+pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
+    let file = match vault.open(FILE) {
+        Ok(file) => file,
+        Err(e) if e.code == Code::NotFound => {
+            return Err(Error::new(
+                Code::NoRepository,
+                "this directory holds no repository; name the right one, or make one with a first backup",
+            ));
+        }
+        Err(e) => return Err(e),
+    };
+    let text = file.read_at(0, 4096)?;
+    let about: About = serde_json::from_slice(&text)
+        .ok()
+        .filter(|about: &About| about.format == "strongroom")
+        .ok_or_else(|| {
+            Error::damaged(format!(
+                "{FILE} is not what was written; it should read {}",
+                about().trim_end()
+            ))
+        })?;
+    if about.version > FORMAT {
+        return Err(Error::new(
+            Code::NewerFormat,
+            format!(
+                "the repository has format {}, and this version reads up to {FORMAT}; use a newer Strongroom",
+                about.version
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Makes the directory a repository if it is empty, and clears away what an unfinished run left.
+pub(crate) fn prepare(vault: &dyn Vault) -> Result<()> {
+    match check(vault) {
+        Err(e) if e.code == Code::NoRepository => create(vault)?,
+        checked => checked?,
+    }
+    // A crash may have come between the file and the folders.
+    for dir in DIRS {
+        vault.make_dir(dir)?;
+    }
+    vault.sync_dir("")?;
+    for dir in ["", pack::DIR, index::DIR, snapshot::DIR] {
+        for name in vault.list(dir)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            vault.remove(&join(dir, name))?;
+        }
+    }
+    Ok(())
+}
+
+fn create(vault: &dyn Vault) -> Result<()> {
+    let ours = |name: &String| {
+        name == LOCK || name.starts_with(UNFINISHED) || DIRS.contains(&name.as_str()) || name == "lost+found"
+    };
+    if let Some(foreign) = vault.list("")?.iter().find(|name| !ours(name)) {
+        return Err(Error::invalid(format!(
+            "the directory holds no repository but other things ({foreign:?}); give an empty or a new directory"
+        )));
+    }
+    let path = format!("{UNFINISHED}repository");
+    match vault.remove(&path) {
+        Err(e) if e.code != Code::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut file = vault.create(&path)?;
+    file.write_at(0, about().as_bytes()).place(FILE)?;
+    file.sync()?;
+    drop(file);
+    vault.rename(&path, FILE)?;
+    vault.sync_dir("")
+}
+
+fn about() -> String {
+    format!("{{\"format\":\"strongroom\",\"version\":{FORMAT}}}\n")
+}
+
+/// The path of a name in a folder.
+pub(crate) fn join(dir: &str, name: &str) -> String {
+    if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
+}

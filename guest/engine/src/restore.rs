@@ -1,0 +1,69 @@
+//! Fills a sink from a snapshot.
+
+use crate::catalog::Table;
+use crate::error::{Code, Error, Place, Result};
+use crate::globs;
+use crate::open::{Opened, open};
+use crate::progress::{Level, Progress, advance};
+use crate::store::{Bytes, Sink};
+use crate::vault::Vault;
+use crate::verify::Damage;
+
+/// Bytes that are handed over at once.
+const CHUNK: u32 = 1 << 20;
+
+/// Restores the tables that match the globs, or all.
+///
+/// `sink` is asked for with the template of the store. With `skip_damaged`, tables that cannot be read in full are left
+/// out and reported; otherwise the first of them ends the run.
+pub fn restore<'s>(
+    vault: &dyn Vault,
+    which: &str,
+    tables: Option<&[String]>,
+    skip_damaged: bool,
+    progress: &dyn Progress,
+    sink: impl FnOnce(&[u8]) -> Result<Box<dyn Sink + 's>>,
+) -> Result<Vec<Damage>> {
+    let opened = open(vault, which)?;
+    let chosen = globs::choose(opened.tables(), tables, |table| &table.name)?;
+    let mut sink = sink(&opened.schema()?.template)?;
+    let mut damage = Vec::new();
+    for table in chosen {
+        match restore_table(&opened, table, sink.as_mut(), progress) {
+            Err(e) if skip_damaged && e.code == Code::Damaged => {
+                progress.log(Level::Warn, &format!("table {:?} is left out: {e}", table.name));
+                damage.push(Damage {
+                    file: String::new(),
+                    snapshots: vec![opened.snapshot().name.clone()],
+                    tables: vec![table.name.clone()],
+                    what: e.message,
+                });
+            }
+            done => done?,
+        }
+    }
+    sink.finish()?;
+    Ok(damage)
+}
+
+fn restore_table(opened: &Opened<'_>, table: &Table, sink: &mut dyn Sink, progress: &dyn Progress) -> Result<()> {
+    let place = || format!("table {:?}", table.name);
+    let mut writer = sink.table(&table.to_store()).place(place())?;
+    let mut entries = opened.entries(&table.name, 0, u64::MAX)?;
+    loop {
+        let chunk = entries.read(CHUNK)?;
+        if chunk.is_empty() {
+            break;
+        }
+        writer.append(&chunk).place(place())?;
+        advance(progress, "restore", chunk.len() as u64, 0)?;
+    }
+    let written = writer.finish().place(place())?;
+    if written != table.entries {
+        return Err(Error::new(
+            Code::Other,
+            format!("the new database took {written} entries of table {:?} instead of {}", table.name, table.entries),
+        ));
+    }
+    advance(progress, "restore", 0, written)
+}

@@ -1,0 +1,283 @@
+//! Snapshot files: the sole commit point.
+
+pub(crate) mod name;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Place, Result};
+use crate::id::Id;
+use crate::repository::UNFINISHED;
+use crate::tree::node::Root;
+use crate::vault::Vault;
+
+/// The folder of snapshot files.
+pub(crate) const DIR: &str = "snapshots";
+/// How the files end.
+const SUFFIX: &str = ".json";
+/// No snapshot file is longer.
+const LEN_MAX: usize = 1 << 20;
+
+/// One backup, as its file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its name, which no other has.
+    pub name: String,
+    /// The id of the tree of tables. Equal ids, equal data, whatever the names.
+    pub id: Id,
+    /// Which database this is among those that share the repository.
+    pub source: String,
+    /// The snapshot before it of the same source.
+    pub parent: Option<String>,
+    /// Which one this is of its source, counted from 1.
+    pub seq: u64,
+    /// Seconds since 1970, UTC.
+    pub time: u64,
+    /// How far the store had come, where it was asked.
+    pub position: Option<u64>,
+    /// How many tables it holds.
+    pub tables: u32,
+    /// How many of the store's tables were left out on request.
+    pub tables_left_out: u32,
+    /// Entries of all tables.
+    pub entries: u64,
+    /// Bytes of all keys and values.
+    pub bytes: u64,
+    /// Bytes that this backup added to the repository, without the snapshot file.
+    pub bytes_added: u64,
+    /// What else is known of it.
+    pub labels: Vec<(String, String)>,
+    /// Where the tree of tables begins; `None`: there is no table.
+    pub(crate) root: Option<Root>,
+    /// What the store needs to make its tables again, in pieces.
+    pub(crate) schema: Vec<Id>,
+}
+
+/// The fields as they stand in the file, where ids are hex.
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: u32,
+    name: String,
+    id: String,
+    source: String,
+    parent: Option<String>,
+    seq: u64,
+    time: u64,
+    position: Option<u64>,
+    tables: u32,
+    tables_left_out: u32,
+    entries: u64,
+    bytes: u64,
+    bytes_added: u64,
+    labels: Vec<(String, String)>,
+    root: Option<FileRoot>,
+    schema: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileRoot {
+    level: u8,
+    items: u32,
+    entries: u64,
+    bytes: u64,
+    rank: u8,
+}
+
+const PREFIX: &str = "{\"checksum\":\"";
+const PREFIX_END: &str = "\",";
+
+impl Snapshot {
+    /// The file: a JSON object whose first member is the BLAKE3 of all bytes that follow that member.
+    pub(crate) fn to_file(&self) -> Result<Vec<u8>> {
+        let file = File {
+            format: crate::FORMAT,
+            name: self.name.clone(),
+            id: self.id.hex(),
+            source: self.source.clone(),
+            parent: self.parent.clone(),
+            seq: self.seq,
+            time: self.time,
+            position: self.position,
+            tables: self.tables,
+            tables_left_out: self.tables_left_out,
+            entries: self.entries,
+            bytes: self.bytes,
+            bytes_added: self.bytes_added,
+            labels: self.labels.clone(),
+            root: self.root.map(|root| FileRoot {
+                level: root.level,
+                items: root.node.items,
+                entries: root.node.entries,
+                bytes: root.node.bytes,
+                rank: root.node.rank,
+            }),
+            schema: self.schema.iter().map(Id::hex).collect(),
+        };
+        let json = serde_json::to_string(&file).map_err(|e| Error::new(Code::Other, e.to_string()))?;
+        let rest = format!("{}\n", &json[1..]);
+        let text = format!("{PREFIX}{}{PREFIX_END}{rest}", Id(*blake3::hash(rest.as_bytes()).as_bytes()));
+        if text.len() > LEN_MAX {
+            return Err(Error::invalid("the labels of a snapshot have over 1 MiB"));
+        }
+        Ok(text.into_bytes())
+    }
+
+    /// Reads a snapshot file of this name.
+    pub(crate) fn from_file(name: &str, text: &[u8]) -> Result<Self> {
+        let wrong = |what: &str| Error::damaged(format!("{what}; the file cannot be used"));
+        let rest = text.strip_prefix(PREFIX.as_bytes()).and_then(|text| {
+            let (checksum, text) = text.split_at_checked(64)?;
+            Some((checksum, text.strip_prefix(PREFIX_END.as_bytes())?))
+        });
+        let (checksum, rest) = rest.ok_or_else(|| wrong("this is no snapshot file"))?;
+        let expected = std::str::from_utf8(checksum).ok().and_then(Id::from_hex);
+        if expected != Some(Id(*blake3::hash(rest).as_bytes())) {
+            return Err(wrong("the checksum does not fit"));
+        }
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let format: Format = serde_json::from_slice(text).map_err(|e| wrong(&e.to_string()))?;
+        if format.format > crate::FORMAT {
+            return Err(Error::new(
+                Code::NewerFormat,
+                format!("it has format {}, which a newer Strongroom reads", format.format),
+            ));
+        }
+        let file: File = serde_json::from_slice(text).map_err(|e| wrong(&e.to_string()))?;
+        if file.name != name {
+            return Err(wrong(&format!("it belongs to snapshot {:?}", file.name)));
+        }
+        let bad_id = || wrong("an id in it is none");
+        let id = Id::from_hex(&file.id).ok_or_else(bad_id)?;
+        let schema: Option<Vec<Id>> = file.schema.iter().map(|id| Id::from_hex(id)).collect();
+        let root = file.root.map(|root| Root {
+            level: root.level,
+            node: crate::tree::node::Ref {
+                id,
+                items: root.items,
+                entries: root.entries,
+                bytes: root.bytes,
+                rank: root.rank,
+            },
+        });
+        Ok(Self {
+            name: file.name,
+            id,
+            source: file.source,
+            parent: file.parent,
+            seq: file.seq,
+            time: file.time,
+            position: file.position,
+            tables: file.tables,
+            tables_left_out: file.tables_left_out,
+            entries: file.entries,
+            bytes: file.bytes,
+            bytes_added: file.bytes_added,
+            labels: file.labels,
+            root,
+            schema: schema.ok_or_else(bad_id)?,
+        })
+    }
+
+    /// Writes the file under an unfinished name, durable.
+    pub(crate) fn write_unfinished(&self, vault: &dyn Vault) -> Result<()> {
+        let path = unfinished(&self.name);
+        match vault.remove(&path) {
+            Err(e) if e.code != Code::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = vault.create(&path)?;
+        file.write_at(0, &self.to_file()?).place(&path)?;
+        file.sync().place(&path)
+    }
+}
+
+/// The path of a snapshot's file.
+pub(crate) fn path(name: &str) -> String {
+    format!("{DIR}/{name}{SUFFIX}")
+}
+
+/// The path that it has until it is published.
+pub(crate) fn unfinished(name: &str) -> String {
+    format!("{DIR}/{UNFINISHED}{name}{SUFFIX}")
+}
+
+/// Whether a snapshot of this name is there.
+pub(crate) fn exists(vault: &dyn Vault, name: &str) -> Result<bool> {
+    match vault.len(&path(name)) {
+        Ok(_) => Ok(true),
+        Err(e) if e.code == Code::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// A snapshot file that cannot be used.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+/// All snapshots, oldest first, and the files that are none.
+pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
+    let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
+    let mut files = vault.list(DIR)?;
+    files.sort_unstable();
+    for file in files {
+        let Some(name) = file.strip_suffix(SUFFIX).filter(|name| !name.starts_with(UNFINISHED)) else { continue };
+        match read(vault, name) {
+            Ok(snapshot) => snapshots.push(snapshot),
+            // Forgotten since the folder was listed.
+            Err(e) if e.code == Code::NotFound => {}
+            Err(error) if matches!(error.code, Code::Damaged | Code::NewerFormat) => {
+                unreadable.push(Unreadable { file: format!("{DIR}/{file}"), error });
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    snapshots.sort_by(|a, b| order(a).cmp(&order(b)));
+    Ok((snapshots, unreadable))
+}
+
+/// Oldest first; by number where the clock stood still or went back within a source.
+fn order(snapshot: &Snapshot) -> (u64, u64, Option<u64>, &str) {
+    (snapshot.time, snapshot.seq, snapshot.position, &snapshot.name)
+}
+
+/// The snapshot of this name.
+pub(crate) fn read(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
+    let path = path(name);
+    let file = vault.open(&path)?;
+    let text = file.read_at(0, LEN_MAX + 1)?;
+    Snapshot::from_file(name, &text).place(&path)
+}
+
+/// The snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
+pub(crate) fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
+    if name::check(which).is_ok() {
+        match read(vault, which) {
+            Err(e) if e.code == Code::NotFound => {}
+            read => return read,
+        }
+    }
+    let (snapshots, unreadable) = all(vault)?;
+    let hint = match (snapshots.is_empty(), unreadable.len()) {
+        (true, 0) => "; the repository holds no snapshot yet".to_owned(),
+        (_, 0) => "; `snapshots` lists those that are there".to_owned(),
+        (_, n) => format!("; {n} snapshot file(s) cannot be read, `verify` says more"),
+    };
+    let is_hex = which.len() >= 4 && which.bytes().all(|b| b.is_ascii_hexdigit());
+    let prefix = which.to_ascii_lowercase();
+    let mut newest_first = snapshots.into_iter().rev();
+    let found = if which == "latest" {
+        newest_first.next()
+    } else if is_hex {
+        newest_first.find(|snapshot| snapshot.id.hex().starts_with(&prefix))
+    } else {
+        None
+    };
+    found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no snapshot {which:?}{hint}")))
+}

@@ -1,0 +1,23 @@
+//! Trees over sequences of entries, whose shape follows from the entries alone.
+//!
+//! [`Leaves`](leaves::Leaves) cuts packed entries into leaves, [`Spine`](spine::Spine) the references to them into the
+//! nodes above, also when several parts of one sequence are cut at once. [`Walk`](walk::Walk) goes the other way.
+
+pub(crate) mod item;
+pub(crate) mod leaves;
+pub(crate) mod node;
+pub(crate) mod rank;
+pub(crate) mod spine;
+pub(crate) mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::Result;
+use crate::id::{Id, Kind};
+
+/// Where finished content goes.
+pub(crate) trait Put {
+    /// Keeps this content, if it is not kept already, and says its id.
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id>;
+}

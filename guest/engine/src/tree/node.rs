@@ -1,0 +1,73 @@
+//! References: the items of nodes above level 0.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Cursor;
+use crate::error::{Error, Result};
+use crate::id::Id;
+
+/// How a node is named from one level up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ref {
+    /// The node's id.
+    pub id: Id,
+    /// How many items it has.
+    pub items: u32,
+    /// How many entries lie below it.
+    pub entries: u64,
+    /// How many bytes the keys and values of those entries have.
+    pub bytes: u64,
+    /// The rank of the last of them.
+    pub rank: u8,
+}
+
+impl Ref {
+    /// How many bytes a reference has in a node.
+    pub(crate) const LEN: usize = 32 + 4 + 8 + 8 + 1;
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.id.0);
+        out.extend_from_slice(&self.items.to_le_bytes());
+        out.extend_from_slice(&self.entries.to_le_bytes());
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        out.push(self.rank);
+    }
+
+    pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self {
+            id: Id(cursor.array()?),
+            items: cursor.u32()?,
+            entries: cursor.u64()?,
+            bytes: cursor.u64()?,
+            rank: cursor.u8()?,
+        })
+    }
+}
+
+/// The references in the content of a node above level 0.
+pub(crate) fn refs(content: &[u8]) -> Result<impl Iterator<Item = Ref> + '_> {
+    if content.is_empty() || !content.len().is_multiple_of(Ref::LEN) {
+        return Err(Error::damaged(format!("a node of {} bytes is not a list of references", content.len())));
+    }
+    Ok(content.chunks_exact(Ref::LEN).filter_map(|item| Ref::decode(&mut Cursor(item))))
+}
+
+/// A tree, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Root {
+    /// The level of its topmost node.
+    pub level: u8,
+    /// That node.
+    pub node: Ref,
+}
+
+impl Root {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.level);
+        self.node.encode(out);
+    }
+
+    pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self { level: cursor.u8()?, node: Ref::decode(cursor)? })
+    }
+}

@@ -1,0 +1,88 @@
+//! Goes through a tree in order, holding one node a level.
+
+use super::node::{Ref, Root, refs};
+use crate::error::{Error, Place, Result};
+use crate::id::Kind;
+
+/// Where content comes from.
+pub(crate) trait Get {
+    /// The content of this reference, verified against its id.
+    fn get(&self, kind: Kind, node: &Ref) -> Result<Vec<u8>>;
+}
+
+/// The leaves of a tree, in order.
+pub(crate) struct Walk {
+    catalog: bool,
+    /// What is still to visit, the next one last: (level, reference).
+    todo: Vec<(u8, Ref)>,
+    /// How many entries of the first leaf lie before the place where the walk begins.
+    skip: u64,
+}
+
+impl Walk {
+    /// All leaves of a table's tree.
+    pub(crate) fn new(root: Option<Root>) -> Self {
+        Self { catalog: false, todo: root.map(|root| (root.level, root.node)).into_iter().collect(), skip: 0 }
+    }
+
+    /// All leaves of the tree of tables.
+    pub(crate) fn catalog(root: Option<Root>) -> Self {
+        Self { catalog: true, ..Self::new(root) }
+    }
+
+    /// The leaves from the one that holds this entry, counted from 0; `skip` says where in it.
+    pub(crate) fn from_entry(root: Option<Root>, entry: u64, get: &dyn Get) -> Result<Self> {
+        let mut walk = Self::new(root);
+        let mut before = 0;
+        while let Some((level, node)) = walk.todo.pop() {
+            if before + node.entries <= entry {
+                before += node.entries;
+            } else if level > 0 {
+                walk.open(level, &node, get)?;
+            } else {
+                walk.todo.push((level, node));
+                walk.skip = entry - before;
+                break;
+            }
+        }
+        Ok(walk)
+    }
+
+    /// How many entries of the next leaf lie before the beginning; nonzero only for the first one.
+    pub(crate) fn take_skip(&mut self) -> u64 {
+        std::mem::take(&mut self.skip)
+    }
+
+    fn kind(&self, level: u8) -> Kind {
+        if self.catalog { Kind::Catalog { level } } else { Kind::Node { level } }
+    }
+
+    /// Puts what lies below a node on the list.
+    fn open(&mut self, level: u8, node: &Ref, get: &dyn Get) -> Result<()> {
+        let content = get.get(self.kind(level), node)?;
+        let first = self.todo.len();
+        let (mut entries, mut bytes) = (0u64, 0u64);
+        for below in refs(&content).place(format_args!("node {}", node.id))? {
+            entries = entries.saturating_add(below.entries);
+            bytes = bytes.saturating_add(below.bytes);
+            self.todo.push((level - 1, below));
+        }
+        self.todo[first..].reverse();
+        if (entries, bytes) != (node.entries, node.bytes) || (self.todo.len() - first) as u64 != u64::from(node.items) {
+            return Err(Error::damaged(format!("node {} does not hold what is said of it", node.id)));
+        }
+        Ok(())
+    }
+
+    /// The next leaf and its content.
+    pub(crate) fn next(&mut self, get: &dyn Get) -> Result<Option<(Ref, Vec<u8>)>> {
+        while let Some((level, node)) = self.todo.pop() {
+            if level == 0 {
+                let content = get.get(self.kind(0), &node)?;
+                return Ok(Some((node, content)));
+            }
+            self.open(level, &node, get)?;
+        }
+        Ok(None)
+    }
+}

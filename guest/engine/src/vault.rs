@@ -1,0 +1,38 @@
+//! The directory that holds a repository, as the engine sees it.
+
+use crate::error::Result;
+
+/// One directory with one level of folders in it. Paths are relative and use `/`.
+///
+/// Nothing is durable before it is synced: what a file holds by [`VaultFile::sync`], that a name is there, or gone, or
+/// another's, by [`Vault::sync_dir`] of its folder (`""` is the directory itself).
+pub trait Vault {
+    /// Makes a new file, for writing and reading. [`Code::Exists`](crate::Code::Exists) if the name is taken.
+    fn create(&self, path: &str) -> Result<Box<dyn VaultFile>>;
+    /// Opens a file for reading. [`Code::NotFound`](crate::Code::NotFound) if it is not there.
+    fn open(&self, path: &str) -> Result<Box<dyn VaultFile>>;
+    /// How long a file is, without opening it.
+    fn len(&self, path: &str) -> Result<u64>;
+    /// Gives a file another name in one step; a file that had that name is gone.
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// Takes a file away.
+    fn remove(&self, path: &str) -> Result<()>;
+    /// Makes a folder; one that is there already is fine.
+    fn make_dir(&self, path: &str) -> Result<()>;
+    /// The names in a folder, without `.` and `..`, in no order.
+    fn list(&self, dir: &str) -> Result<Vec<String>>;
+    /// Makes the names in a folder durable.
+    fn sync_dir(&self, dir: &str) -> Result<()>;
+}
+
+/// A file of a vault.
+pub trait VaultFile {
+    /// Writes all of it at this place.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Reads up to `len` bytes from this place; fewer only where the file ends.
+    fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>>;
+    /// How long the file is.
+    fn len(&self) -> Result<u64>;
+    /// Makes what it holds durable.
+    fn sync(&self) -> Result<()>;
+}

@@ -1,0 +1,305 @@
+//! Looks whether everything is there that the snapshots need.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::catalog::{self, Table};
+use crate::error::{Code, Result};
+use crate::id::{Id, Kind};
+use crate::objects::Objects;
+use crate::pack;
+use crate::progress::{Progress, advance};
+use crate::repository;
+use crate::snapshot::{self, Snapshot};
+use crate::tree::item::{Items, PIECE};
+use crate::tree::node::{Ref, refs};
+use crate::vault::Vault;
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every object is there, in a pack of the right length; all nodes above the leaves are read.
+    Structure,
+    /// Every byte is read and hashed.
+    Data,
+    /// A share of the data, in thousandths; which share follows from the number, so that all is read in turn.
+    Sample(u32, u64),
+}
+
+/// One thing that is wrong, and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The file it is in, from the repository's root.
+    pub file: String,
+    /// Snapshots that are not whole because of it.
+    pub snapshots: Vec<String>,
+    /// Tables of theirs that are not.
+    pub tables: Vec<String>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default)]
+pub struct Verified {
+    /// Snapshots that were looked at.
+    pub snapshots: u32,
+    /// Objects, each counted once.
+    pub objects: u64,
+    /// Stored bytes that were read and hashed.
+    pub bytes: u64,
+    /// What is wrong.
+    pub damage: Vec<Damage>,
+}
+
+/// Looks at one snapshot, or at all.
+pub fn verify(vault: &dyn Vault, which: Option<&str>, depth: Depth, progress: &dyn Progress) -> Result<Verified> {
+    repository::check(vault)?;
+    let (snapshots, unreadable) = match which {
+        Some(which) => (vec![snapshot::find(vault, which)?], Vec::new()),
+        None => snapshot::all(vault)?,
+    };
+    let mut look = Look {
+        vault,
+        objects: Objects::open(vault)?,
+        depth,
+        progress,
+        packs: HashMap::new(),
+        seen: Seen::default(),
+        spoilt: HashSet::new(),
+        found: BTreeMap::new(),
+        snapshot: String::new(),
+        table: String::new(),
+        verified: Verified { snapshots: snapshots.len() as u32, ..Verified::default() },
+    };
+    for file in unreadable {
+        look.found.entry((file.file, file.error.message)).or_default();
+    }
+    for (file, wrong) in look.objects.with_index(|index| index.damage().to_vec()) {
+        look.found.entry((file, format!("{wrong}; the next backup makes it again from the packs"))).or_default();
+    }
+    for snapshot in &snapshots {
+        look.snapshot(snapshot)?;
+    }
+    let found = look.found.into_iter().map(|((file, what), at)| {
+        let (snapshots, tables) = at;
+        Damage { file, what, snapshots: snapshots.into_iter().collect(), tables: tables.into_iter().collect() }
+    });
+    Ok(Verified { damage: found.collect(), ..look.verified })
+}
+
+/// Objects that were looked at, so that what snapshots share is looked at once. Bounded: where there are more, what
+/// they share is looked at more often.
+#[derive(Default)]
+struct Seen {
+    branches: HashSet<u128>,
+    others: HashSet<u128>,
+}
+
+impl Seen {
+    const BRANCHES_MAX: usize = 1 << 18;
+    const OTHERS_MAX: usize = 1 << 20;
+
+    /// `true` if it is new.
+    fn insert(&mut self, kind: Kind, id: &Id) -> bool {
+        let key = u128::from_be_bytes(id.0[..16].try_into().expect("sixteen bytes"));
+        let (set, max) = match kind {
+            Kind::Node { level: 0 } | Kind::Blob => (&mut self.others, Self::OTHERS_MAX),
+            _ => (&mut self.branches, Self::BRANCHES_MAX),
+        };
+        if set.len() < max { set.insert(key) } else { !set.contains(&key) }
+    }
+}
+
+/// What an object turned out to be.
+enum Object {
+    /// Not what was written, or not there; noted.
+    Spoilt,
+    /// There, and looked at before.
+    Known,
+    /// There; with its content if it was read.
+    There(Option<Vec<u8>>),
+}
+
+/// Snapshots and tables.
+type Costs = (BTreeSet<String>, BTreeSet<String>);
+
+struct Look<'a> {
+    vault: &'a dyn Vault,
+    objects: Objects<'a>,
+    depth: Depth,
+    progress: &'a dyn Progress,
+    /// How long each pack is; `None`: it is gone.
+    packs: HashMap<Id, Option<u64>>,
+    seen: Seen,
+    /// Nodes that are damaged, or above something damaged: looked at again for every snapshot that has them.
+    spoilt: HashSet<Id>,
+    /// By file and by what is wrong: which snapshots and tables it costs.
+    found: BTreeMap<(String, String), Costs>,
+    snapshot: String,
+    table: String,
+    verified: Verified,
+}
+
+impl Look<'_> {
+    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.snapshot.clone_from(&snapshot.name);
+        self.table.clear();
+        for id in &snapshot.schema {
+            self.object(Kind::Schema, *id, false)?;
+        }
+        if let Some(root) = snapshot.root {
+            self.node(Kind::Catalog { level: root.level }, &root.node)?;
+        }
+        let tables = match catalog::read_tree(&self.objects, snapshot) {
+            Ok(tables) => tables,
+            Err(e) if e.code == Code::Damaged => {
+                self.note(snapshot::path(&snapshot.name), e.message);
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
+        for Table { name, root, .. } in tables {
+            self.table = name;
+            if let Some(root) = root {
+                self.node(Kind::Node { level: root.level }, &root.node)?;
+            }
+            advance(self.progress, "verify", 0, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a node and at what is below it; `true` if all of that is whole.
+    fn node(&mut self, kind: Kind, node: &Ref) -> Result<bool> {
+        // A leaf of so many bytes may have pieces, which only it names.
+        let must_read = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
+        let content = match self.object(kind, node.id, must_read)? {
+            Object::Spoilt => return Ok(false),
+            Object::Known | Object::There(None) => return Ok(true),
+            Object::There(Some(content)) => content,
+        };
+        let whole = match kind {
+            Kind::Node { level: 0 } => self.pieces(&content),
+            Kind::Node { level } => self.below(Kind::Node { level: level - 1 }, &content),
+            Kind::Catalog { level: level @ 1.. } => self.below(Kind::Catalog { level: level - 1 }, &content),
+            _ => Ok(true),
+        };
+        let whole = match whole {
+            Err(e) if e.code == Code::Damaged => {
+                self.note(String::new(), format!("node {}: {e}", node.id));
+                false
+            }
+            whole => whole?,
+        };
+        if !whole {
+            self.spoilt.insert(node.id);
+        }
+        Ok(whole)
+    }
+
+    fn below(&mut self, kind: Kind, content: &[u8]) -> Result<bool> {
+        let mut whole = true;
+        for node in refs(content)? {
+            whole &= self.node(kind, &node)?;
+        }
+        Ok(whole)
+    }
+
+    fn pieces(&mut self, leaf: &[u8]) -> Result<bool> {
+        let mut whole = true;
+        for item in Items::new(leaf) {
+            let item = item?;
+            for (id, _) in item.key.pieces().chain(item.value.pieces()) {
+                whole &= !matches!(self.object(Kind::Blob, id, false)?, Object::Spoilt);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Looks at an object; its bytes are read if they must be, or if the depth asks for them.
+    fn object(&mut self, kind: Kind, id: Id, must_read: bool) -> Result<Object> {
+        let new = self.seen.insert(kind, &id);
+        if !new && !self.spoilt.contains(&id) {
+            return Ok(Object::Known);
+        }
+        let Some(place) = self.objects.find(&id)? else {
+            return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
+        };
+        let path = pack::path(place.pack);
+        match self.pack(place.pack)? {
+            None => return Ok(self.spoil(id, path, "the pack is gone".to_owned())),
+            Some(len) if len < u64::from(place.offset) + u64::from(place.len) => {
+                return Ok(self.spoil(id, path, format!("the pack is cut off at {len} bytes")));
+            }
+            Some(_) => {}
+        }
+        self.verified.objects += u64::from(new);
+        if !must_read && !self.is_due(&id) {
+            return Ok(Object::There(None));
+        }
+        match self.objects.read_at(kind, id, place) {
+            Ok(content) => {
+                if new {
+                    self.verified.bytes += u64::from(place.len);
+                    advance(self.progress, "verify", content.len() as u64, 0)?;
+                }
+                Ok(Object::There(Some(content)))
+            }
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
+                Ok(self.spoil(id, path, e.message))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn spoil(&mut self, id: Id, file: String, what: String) -> Object {
+        self.spoilt.insert(id);
+        self.note(file, what);
+        Object::Spoilt
+    }
+
+    /// Whether the depth asks for this object's bytes.
+    fn is_due(&self, id: &Id) -> bool {
+        match self.depth {
+            Depth::Structure => false,
+            Depth::Data => true,
+            Depth::Sample(share, number) => {
+                let share = u64::from(share.min(1000));
+                let shift = (number % 1000) * share % 1000;
+                (id.prefix() % 1000 + 1000 - shift) % 1000 < share
+            }
+        }
+    }
+
+    /// How long a pack is; `None` if it is gone. What is wrong with its end is noted: the objects can be read all the
+    /// same, but the index could not be made again from it.
+    fn pack(&mut self, id: Id) -> Result<Option<u64>> {
+        if let Some(known) = self.packs.get(&id) {
+            return Ok(*known);
+        }
+        let path = pack::path(id);
+        let len = match self.vault.len(&path) {
+            Ok(len) => Some(len),
+            Err(e) if e.code == Code::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        if len.is_some() {
+            match pack::entries(self.vault, id) {
+                Err(e) if e.code == Code::Damaged => {
+                    self.found.entry((path, "the pack's list of objects is not what was written".to_owned())).or_default();
+                }
+                Err(e) if e.code != Code::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        self.packs.insert(id, len);
+        Ok(len)
+    }
+
+    fn note(&mut self, file: String, what: String) {
+        let costs = self.found.entry((file, what)).or_default();
+        costs.0.insert(self.snapshot.clone());
+        if !self.table.is_empty() {
+            costs.1.insert(self.table.clone());
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What is backed up comes back, and equal data has equal ids.
+
+use proptest::prelude::*;
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
+use strongroom_engine::{Depth, Job, Silent, Sink, Snapshot};
+
+fn job(name: &str, parts: u32) -> Job {
+    Job { name: name.into(), source: "test".into(), tables: None, position: None, time: 1_700_000_000, parts, part_min: 1 }
+}
+
+fn backup(vault: &MemoryVault, store: &ModelStore, name: &str, parts: u32) -> Snapshot {
+    let plan = strongroom_engine::prepare(vault, store, &job(name, parts), &Silent).unwrap();
+    let copy = |part| strongroom_engine::copy(vault, store, &plan.state, part, &Silent).unwrap();
+    // The order in which parts are copied does not matter.
+    let mut receipts: Vec<(u32, Vec<u8>)> = (0..plan.parts).rev().map(|part| (part, copy(part))).collect();
+    receipts.sort();
+    let receipts: Vec<Vec<u8>> = receipts.into_iter().map(|(_, receipt)| receipt).collect();
+    let draft = strongroom_engine::seal(vault, store, &plan.state, &receipts, &Silent).unwrap();
+    strongroom_engine::publish(vault, &draft.state).unwrap()
+}
+
+fn restore(vault: &MemoryVault, which: &str) -> Restored {
+    let mut restored = Restored::new();
+    let into = &mut restored;
+    strongroom_engine::restore(vault, which, None, false, &Silent, move |template| {
+        assert_eq!(template, b"a template");
+        Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>)
+    })
+    .unwrap();
+    restored
+}
+
+fn entries() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
+    let key = prop::collection::vec(any::<u8>(), 0..40);
+    let value = prop_oneof![
+        20 => prop::collection::vec(any::<u8>(), 0..300),
+        2 => (any::<u8>(), 0usize..40_000).prop_map(|(byte, len)| vec![byte; len]),
+        1 => (any::<u8>(), 250_000usize..600_000).prop_map(|(byte, len)| vec![byte; len]),
+    ];
+    prop::collection::vec((key, value), 0..400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_backed_up_comes_back_with_the_same_id_however_it_is_cut(
+        plain in entries(), pairs in entries(), read_max in prop_oneof![Just(0usize), 1usize..5000], parts in 1u32..9,
+    ) {
+        let mut store = ModelStore::new([
+            ("empty", ModelTable::default()),
+            ("pairs", ModelTable { multimap: true, entries: pairs }),
+            ("plain", ModelTable { multimap: false, entries: plain }),
+        ]);
+        let (one, other) = (MemoryVault::default(), MemoryVault::default());
+        let first = backup(&one, &store, "a", 1);
+        store.read_max = read_max;
+        let second = backup(&other, &store, "b", parts);
+        prop_assert_eq!(first.id, second.id);
+        for (vault, name) in [(&one, "a"), (&other, "b")] {
+            prop_assert_eq!(&restore(vault, name), &store.tables);
+            let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+            prop_assert!(verified.damage.is_empty(), "{:?}", verified.damage);
+        }
+        let again = backup(&one, &store, "again", parts);
+        prop_assert_eq!(again.id, first.id);
+        prop_assert_eq!(again.bytes_added, 0);
+    }
+}

@@ -1,0 +1,37 @@
+//! redb behind the traits: any database of redb 4.5, without knowing its types.
+//!
+//! [`RedbStore`] reads one moment of a database, in the application's own process or from another one. [`RedbSink`]
+//! makes a new database with the same tables, which the application opens with its own definitions.
+//!
+//! **Types.** redb's tables are typed and an open must name the types. Three opens that are meant to fail tell a
+//! table's stored type names and widths; a type that takes name and width from a slot at run time then opens it as raw
+//! bytes.
+//!
+//! **Order.** Nobody here knows how a user's key type orders its keys, and nobody needs to: a scan is in the table's
+//! order already, a restore appends in that order, and a table is cut into parts by steering a descent to a share of
+//! it instead of to a key.
+//!
+//! **Damage.** redb trusts a file that was closed cleanly, and may panic on a damaged one. Every call that reads one is
+//! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
+
+mod contain;
+mod fault;
+mod open;
+mod order;
+mod packer;
+mod part;
+mod position;
+mod publish;
+mod schema;
+mod sink;
+mod size;
+mod slots;
+mod store;
+mod template;
+mod text;
+mod typed;
+mod writer;
+
+pub use sink::RedbSink;
+pub use store::RedbStore;
+pub use text::{key_from_text, to_text};

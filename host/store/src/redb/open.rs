@@ -1,0 +1,119 @@
+//! Opening a database file that belongs to somebody else, without writing to it.
+
+use super::contain::{contain, quiet};
+use super::fault::{fault, io_fault};
+use crate::{Error, ErrorCode, Result};
+use redb::backends::FileBackend;
+use redb::{
+    Builder, ConcurrencyMode, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageError,
+};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// A scan reads every page once.
+const CACHE: usize = 16 << 20;
+
+/// What every redb file begins with.
+const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+
+/// Opens the file and begins to read; says how it was opened as well.
+pub(super) fn read_only(path: &Path) -> Result<(ReadOnlyDatabase, ReadTransaction, &'static str)> {
+    quiet();
+    let shown = path.display();
+    check_magic(path)?;
+    // A reader in this mode shares the file with a writer of either shared mode, and of the exclusive mode it is
+    // refused. The exclusive mode is for systems on which redb cannot share.
+    let modes = [
+        (ConcurrencyMode::SingleWriter, "read-only, SingleWriter"),
+        (ConcurrencyMode::ExclusiveWriter, "read-only, ExclusiveWriter"),
+    ];
+    let mut unshareable = None;
+    for (mode, opened) in modes {
+        let attempt = contain(&format!("opening {shown}"), || Ok(attempt(path, mode)))?;
+        match attempt {
+            Ok((database, txn)) => return Ok((database, txn, opened)),
+            Err(redb::Error::Unsupported) => unshareable = Some(redb::Error::Unsupported),
+            Err(error) => return Err(refusal(path, error)),
+        }
+    }
+    Err(refusal(path, unshareable.unwrap_or(redb::Error::Unsupported)))
+}
+
+fn check_magic(path: &Path) -> Result<()> {
+    let shown = path.display();
+    let not_redb = || Error::new(ErrorCode::Unsupported, format!("{shown} is not a redb database"));
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::new(ErrorCode::NotFound, format!("there is no file {shown}")),
+        io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorCode::Denied, format!("{shown}: no permission to read it; run as a user who may"))
+        }
+        _ => io_fault(&format!("opening {shown}"), &error),
+    })?;
+    if !file.metadata().map_err(|error| io_fault(&format!("opening {shown}"), &error))?.is_file() {
+        return Err(Error::new(ErrorCode::Unsupported, format!("{shown} is not a file")));
+    }
+    let mut magic = [0; MAGIC.len()];
+    match file.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => Ok(()),
+        Ok(()) => Err(not_redb()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(not_redb()),
+        Err(error) => Err(io_fault(&format!("reading {shown}"), &error)),
+    }
+}
+
+fn attempt(path: &Path, mode: ConcurrencyMode) -> Result<(ReadOnlyDatabase, ReadTransaction), redb::Error> {
+    let backend = FileBackend::new(File::open(path)?)?;
+    let database = Builder::new()
+        .set_cache_size(CACHE)
+        .set_concurrency_mode(mode)
+        .open_read_only_with_backend(backend)
+        .map_err(|error| match error {
+            DatabaseError::Storage(StorageError::Io(io)) if io.kind() == io::ErrorKind::Unsupported => {
+                redb::Error::Unsupported
+            }
+            other => other.into(),
+        })?;
+    let txn = database.begin_read()?;
+    Ok((database, txn))
+}
+
+/// Why a file cannot be opened, and what to do about it.
+fn refusal(path: &Path, error: redb::Error) -> Error {
+    let shown = path.display();
+    let (code, message) = match error {
+        redb::Error::DatabaseAlreadyOpen => (
+            ErrorCode::Busy,
+            format!(
+                "{shown} is open in another process that does not share it. Three ways out: embed the strongroom \
+                 library in that application and back up from the inside; have it open the database with \
+                 set_concurrency_mode(ConcurrencyMode::SingleWriter) (redb 4.5 or newer); or stop it for the time of \
+                 the backup"
+            ),
+        ),
+        redb::Error::LockProtocolMismatch => (
+            ErrorCode::Busy,
+            format!(
+                "{shown} is open in a process whose version of redb locks it in a way that this one does not know; \
+                 stop that process, or embed the strongroom library in it"
+            ),
+        ),
+        redb::Error::RepairAborted => (
+            ErrorCode::Corrupt,
+            format!(
+                "{shown} was not closed cleanly and needs redb's repair, which would write to it. Open it once with \
+                 its application, or copy the file while nothing has it open, let redb open the copy, and back that up"
+            ),
+        ),
+        redb::Error::UpgradeRequired(version) => (
+            ErrorCode::Unsupported,
+            format!(
+                "{shown} has file format {version} of redb, which redb 4 does not read. Open it with redb 2.6 and \
+                 call Database::upgrade() on it (or on a copy) first"
+            ),
+        ),
+        redb::Error::Corrupted(why) => (ErrorCode::Corrupt, format!("{shown} is damaged: {why}")),
+        other => return fault(&format!("opening {shown}"), other),
+    };
+    Error::new(code, message)
+}

@@ -1,0 +1,133 @@
+//! The file of a restore: made beside its final name, and put under it only when it is whole.
+
+use super::fault::io_fault;
+use crate::{Error, ErrorCode, Result};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file in the making. Dropped unpublished, it is removed.
+#[derive(Debug)]
+pub(super) struct Partial {
+    target: PathBuf,
+    partial: PathBuf,
+    overwrite: bool,
+    published: bool,
+}
+
+impl Partial {
+    /// Makes `TARGET.partial` for the user alone. One that an interrupted restore left is replaced.
+    pub(super) fn create(target: &Path, overwrite: bool) -> Result<(Self, File)> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".partial");
+        let mut this = Self { target: target.to_owned(), partial: name.into(), overwrite, published: true };
+        this.check_target()?;
+        this.remove_leftover()?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(&this.partial)
+            .map_err(|error| io_fault(&format!("creating {}", this.partial.display()), &error))?;
+        // From here on there is something to remove.
+        this.published = false;
+        Ok((this, file))
+    }
+
+    /// Where the file is until it is published.
+    pub(super) fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// An existing target is refused, or, if it may be overwritten, at least one that somebody has open.
+    fn check_target(&self) -> Result<()> {
+        let shown = self.target.display();
+        match fs::symlink_metadata(&self.target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io_fault(&format!("looking at {shown}"), &error)),
+            Ok(_) if !self.overwrite => Err(self.exists()),
+            Ok(found) if !found.is_file() => Err(Error::new(
+                ErrorCode::Exists,
+                format!("{shown} is not a file, so it is not overwritten; choose another name"),
+            )),
+            Ok(_) if locked(&self.target) => Err(Error::new(
+                ErrorCode::Busy,
+                format!("{shown} is open in another process, which would go on with the old one; stop it first"),
+            )),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn exists(&self) -> Error {
+        let shown = self.target.display();
+        Error::new(ErrorCode::Exists, format!("{shown} exists already; choose another name, or allow overwriting it"))
+    }
+
+    fn remove_leftover(&self) -> Result<()> {
+        let shown = self.partial.display();
+        if fs::symlink_metadata(&self.partial).is_ok_and(|found| found.is_file()) && locked(&self.partial) {
+            return Err(Error::new(ErrorCode::Busy, format!("another restore is writing {shown}")));
+        }
+        match fs::remove_file(&self.partial) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_fault(&format!("removing {shown}, left by an interrupted restore"), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the content durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        let sync = || File::open(&self.partial)?.sync_all();
+        sync().map_err(|error| io_fault(&format!("syncing {}", self.partial.display()), &error))
+    }
+
+    /// Puts the file under its final name, durably.
+    pub(super) fn publish(mut self) -> Result<()> {
+        self.check_target()?;
+        let failed =
+            |error: io::Error| io_fault(&format!("moving the database to {}", self.target.display()), &error);
+        if self.overwrite {
+            fs::rename(&self.partial, &self.target).map_err(failed)?;
+        } else {
+            // A link does not replace what another process has put there since the check.
+            match fs::hard_link(&self.partial, &self.target) {
+                // The target has the content; the second name can only be in the way of the next restore, which
+                // replaces it.
+                Ok(()) => drop(fs::remove_file(&self.partial)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(self.exists()),
+                // Not every file system has links.
+                Err(_) => fs::rename(&self.partial, &self.target).map_err(failed)?,
+            }
+        }
+        self.published = true;
+        sync_directory_of(&self.target)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.published {
+            // The next restore to this name tries again.
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Whether redb holds the file somewhere; all its versions take a lock on the whole of it on Linux.
+fn locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+#[cfg(unix)]
+fn sync_directory_of(path: &Path) -> Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let sync = || File::open(directory)?.sync_all();
+    sync().map_err(|error| io_fault(&format!("syncing the directory {}", directory.display()), &error))
+}
+
+#[cfg(not(unix))]
+fn sync_directory_of(_path: &Path) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! One moment of a redb database, as a [`Store`].
+
+use super::contain::contain;
+use super::fault::fault;
+use super::packer::Stream;
+use super::part::{self, Mark};
+use super::schema::{self, Schema};
+use super::slots::ReadLease;
+use super::{open, position, size, template};
+use crate::{Entries, Error, ErrorCode, Result, Store, Table};
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One moment of a redb database: a read transaction and what it sees.
+///
+/// Writers are not held up by it, but redb reuses no page that was in use at that moment or since, so the file grows
+/// until the store and all its [`Entries`] are dropped.
+pub struct RedbStore {
+    // Tables before the moment that they are of.
+    tables: Mutex<Option<Arc<[Known]>>>,
+    moment: Arc<Moment>,
+    notes: Vec<(String, String)>,
+}
+
+/// A table and what is needed to open it.
+pub(super) struct Known {
+    pub(super) schema: Schema,
+    pub(super) table: Table,
+}
+
+/// What keeps a moment. The transaction goes before its database.
+pub(super) struct Moment {
+    pub(super) txn: ReadTransaction,
+    _database: Option<ReadOnlyDatabase>,
+}
+
+impl RedbStore {
+    /// The present moment of a database that this process has open. It sees all commits, also those that are not
+    /// durable yet.
+    pub fn live(database: &Database) -> Result<Self> {
+        let txn = contain("beginning to read", || {
+            database.begin_read().map_err(|error| fault("beginning to read the database", error))
+        })?;
+        Ok(Self::of(txn))
+    }
+
+    /// The moment of a read transaction that this process has begun.
+    pub fn of(txn: ReadTransaction) -> Self {
+        let notes = [
+            ("opened", "in process"),
+            ("durability", "read in process: commits that were not yet durable are included"),
+        ];
+        Self::new(txn, None, notes)
+    }
+
+    /// The present moment of a database file, which is never written to.
+    ///
+    /// The database may be open in another process if that opened it to be shared
+    /// ([`ConcurrencyMode::SingleWriter`](redb::ConcurrencyMode::SingleWriter) or `MultiWriter`); otherwise that is
+    /// [`ErrorCode::Busy`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let (database, txn, opened) = open::read_only(path)?;
+        let notes = [("opened", opened), ("durability", "read from the file: only durable commits are included")];
+        Ok(Self::new(txn, Some(database), notes))
+    }
+
+    fn new(txn: ReadTransaction, database: Option<ReadOnlyDatabase>, notes: [(&str, &str); 2]) -> Self {
+        Self {
+            tables: Mutex::new(None),
+            moment: Arc::new(Moment { txn, _database: database }),
+            notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        }
+    }
+
+    fn known(&self) -> Result<Arc<[Known]>> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tables) = &*tables {
+            return Ok(Arc::clone(tables));
+        }
+        let txn = &self.moment.txn;
+        let known = contain("listing the tables", || {
+            template::schemas(txn)?.into_iter().map(|schema| Known::new(txn, schema)).collect::<Result<Arc<[_]>>>()
+        })?;
+        Ok(Arc::clone(tables.insert(known)))
+    }
+
+    /// Runs `work` with the table of this name.
+    fn with<T>(&self, name: &str, work: impl FnOnce(&Known) -> Result<T>) -> Result<T> {
+        let known = self.known()?;
+        let found = known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes()));
+        let index =
+            found.map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))?;
+        contain(&format!("reading table {name:?}"), || work(&known[index])).map_err(|error| in_table(name, error))
+    }
+}
+
+fn in_table(name: &str, error: Error) -> Error {
+    if error.message.contains(&format!("{name:?}")) {
+        return error;
+    }
+    Error::new(error.code, format!("table {name:?}: {}", error.message))
+}
+
+impl Known {
+    fn new(txn: &ReadTransaction, schema: Schema) -> Result<Self> {
+        let name = schema.name.clone();
+        let lease = schema.lease()?;
+        let entries = lease.typed().len(txn, schema.place()).map_err(|error| in_table(&name, error))?;
+        let bytes_about = size::about(txn, &schema, &lease, entries).map_err(|error| in_table(&name, error))?;
+        let table = Table {
+            name,
+            multimap: schema.multimap,
+            entries,
+            bytes_about,
+            key_type: schema::for_people(&schema.types.key),
+            value_type: schema::for_people(&schema.types.value),
+            identity: schema.identity(),
+        };
+        Ok(Self { schema, table })
+    }
+}
+
+impl Store for RedbStore {
+    fn tables(&self) -> Result<Vec<Table>> {
+        Ok(self.known()?.iter().map(|known| known.table.clone()).collect())
+    }
+
+    fn template(&self) -> Result<Vec<u8>> {
+        let schemas: Vec<Schema> = self.known()?.iter().map(|known| known.schema.clone()).collect();
+        template::make(&schemas)
+    }
+
+    fn notes(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.notes.clone())
+    }
+
+    fn position(&self, at: &str) -> Result<u64> {
+        let known = self.known()?;
+        contain("looking for the position", || position::find(&self.moment.txn, &known, at))
+    }
+
+    fn split(&self, table: &str, parts: u32) -> Result<Vec<Vec<u8>>> {
+        self.with(table, |known| part::marks(&self.moment.txn, known, parts))
+    }
+
+    fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Entries>> {
+        let from = from.map(Mark::read).transpose()?;
+        let to = to.map(Mark::read).transpose()?;
+        self.with(table, |known| {
+            let lease = known.schema.lease()?;
+            let stream = part::begin(&self.moment.txn, known, &lease, from.as_ref())?;
+            let scan: Scan = Scan {
+                stream: Some(stream),
+                until: to.map(|mark| mark.key),
+                table: table.to_owned(),
+                failed: None,
+                _lease: lease,
+                _moment: Arc::clone(&self.moment),
+            };
+            Ok(Box::new(scan) as Box<dyn Entries>)
+        })
+    }
+}
+
+/// A scan in progress.
+struct Scan {
+    /// Gone once it failed. Before the lease, which it needs to its end.
+    stream: Option<Box<dyn Stream>>,
+    until: Option<Vec<u8>>,
+    table: String,
+    failed: Option<Error>,
+    _lease: ReadLease,
+    _moment: Arc<Moment>,
+}
+
+impl Entries for Scan {
+    fn read(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let until = self.until.as_deref();
+        contain("reading the table", || stream.pack(until, max, out)).map_err(|error| {
+            let error = in_table(&self.table, error);
+            self.failed = Some(error.clone());
+            self.stream = None;
+            error
+        })
+    }
+}

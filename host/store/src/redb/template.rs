@@ -1,0 +1,128 @@
+//! The tables of a database, empty: a small redb database in memory.
+//!
+//! Nothing else carries a stored type exactly, because redb makes a type name of any class only from a database.
+
+use super::contain::contain;
+use super::fault::fault;
+use super::schema::Schema;
+use super::slots::WriteLease;
+use crate::{Error, ErrorCode, Result};
+use redb::{
+    Builder, MultimapTableHandle, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle,
+};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a template begins with; the last byte is the version of this envelope.
+const MAGIC: &[u8] = b"strongroom redb template\x01";
+/// An image of a hundred thousand tables is far smaller.
+const MAX_IMAGE: u64 = 1 << 30;
+
+/// A file in memory.
+#[derive(Debug, Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn span(offset: u64, len: usize, file: usize) -> io::Result<std::ops::Range<usize>> {
+    let start = usize::try_from(offset).ok().filter(|start| *start <= file);
+    let end = start.and_then(|start| start.checked_add(len)).filter(|end| *end <= file);
+    match (start, end) {
+        (Some(start), Some(end)) => Ok(start..end),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+impl StorageBackend for Memory {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.bytes();
+        out.copy_from_slice(&bytes[span(offset, out.len(), bytes.len())?]);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if len > MAX_IMAGE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes().resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut bytes = self.bytes();
+        let span = span(offset, data.len(), bytes.len())?;
+        bytes[span].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// Makes the template of these tables. Equal schemas give equal bytes.
+pub(super) fn make(schemas: &[Schema]) -> Result<Vec<u8>> {
+    let what = "making the template";
+    let memory = Memory::default();
+    let database = Builder::new()
+        .set_cache_size(8 << 20)
+        .create_with_backend(memory.clone())
+        .map_err(|error| fault(what, error))?;
+    let txn = database.begin_write().map_err(|error| fault(what, error))?;
+    for schema in schemas {
+        WriteLease::take(&schema.types)?.typed().fill(&txn, schema.place(), &mut |_| Ok(()))?;
+    }
+    txn.commit().map_err(|error| fault(what, error))?;
+    drop(database);
+    let image = memory.bytes();
+    let used = image.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut template = MAGIC.to_vec();
+    template.extend_from_slice(&(image.len() as u64).to_le_bytes());
+    template.extend_from_slice(&image[..used]);
+    Ok(template)
+}
+
+/// Reads the tables out of a template.
+pub(super) fn read(template: &[u8]) -> Result<Vec<Schema>> {
+    let foreign = || {
+        Error::new(ErrorCode::Unsupported, "the template is not one of redb, or of a newer version of Strongroom")
+    };
+    let (len, image) =
+        template.strip_prefix(MAGIC).and_then(|rest| rest.split_first_chunk::<8>()).ok_or_else(foreign)?;
+    let len = u64::from_le_bytes(*len);
+    if len > MAX_IMAGE || (image.len() as u64) > len {
+        return Err(Error::new(ErrorCode::Corrupt, "the template contradicts its own length"));
+    }
+    let memory = Memory(Arc::new(Mutex::new(image.to_vec())));
+    contain("reading the template", || {
+        memory.set_len(len).map_err(|error| fault("reading the template", redb::Error::Io(error)))?;
+        let database = Builder::new()
+            .set_cache_size(8 << 20)
+            .create_with_backend(memory)
+            .map_err(|error| fault("reading the template", error))?;
+        let txn = database.begin_read().map_err(|error| fault("reading the template", error))?;
+        schemas(&txn)
+    })
+}
+
+/// The tables that a transaction sees, sorted by the bytes of their names.
+pub(super) fn schemas(txn: &ReadTransaction) -> Result<Vec<Schema>> {
+    let what = "listing the tables";
+    let mut names = Vec::new();
+    for handle in txn.list_tables().map_err(|error| fault(what, error))? {
+        names.push((handle.name().to_owned(), false));
+    }
+    for handle in txn.list_multimap_tables().map_err(|error| fault(what, error))? {
+        names.push((handle.name().to_owned(), true));
+    }
+    names.sort();
+    names.iter().map(|(name, multimap)| Schema::read(txn, name, *multimap)).collect()
+}
