@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 pub(crate) enum Encoding {
     /// It is the content.
     Raw,
-    /// An LZ4 block.
-    Lz4,
+    /// A raw Snappy block.
+    Snappy,
 }
 
 /// Number 2, an edit script against another object, is kept free for this version of the format.
@@ -18,14 +18,14 @@ impl Encoding {
     pub(crate) fn to_byte(self) -> u8 {
         match self {
             Encoding::Raw => 0,
-            Encoding::Lz4 => 1,
+            Encoding::Snappy => 1,
         }
     }
 
     pub(crate) fn from_byte(byte: u8) -> Result<Self> {
         match byte {
             0 => Ok(Encoding::Raw),
-            1 => Ok(Encoding::Lz4),
+            1 => Ok(Encoding::Snappy),
             DELTA => Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote")),
             other => Err(Error::damaged(format!("stored in an unknown way ({other})"))),
         }
@@ -35,13 +35,13 @@ impl Encoding {
 /// Appends a payload for `content` to `out`: compressed if that saves at least an eighth, else as it is.
 pub(crate) fn encode(content: &[u8], out: &mut Vec<u8>) -> Encoding {
     let start = out.len();
-    if content.len() >= 64 {
-        out.resize(start + lz4_flex::block::get_maximum_output_size(content.len()), 0);
-        if let Ok(len) = lz4_flex::block::compress_into(content, &mut out[start..])
+    if content.len() >= SHORT {
+        out.resize(start + snap::raw::max_compress_len(content.len()), 0);
+        if let Ok(len) = snap::raw::Encoder::new().compress(content, &mut out[start..])
             && len <= content.len() - content.len() / 8
         {
             out.truncate(start + len);
-            return Encoding::Lz4;
+            return Encoding::Snappy;
         }
         out.truncate(start);
     }
@@ -49,16 +49,23 @@ pub(crate) fn encode(content: &[u8], out: &mut Vec<u8>) -> Encoding {
     Encoding::Raw
 }
 
+/// Shorter content is not worth the try.
+const SHORT: usize = 64;
+
 /// The content of a payload, which has exactly `len` bytes.
 pub(crate) fn decode(encoding: Encoding, payload: &[u8], len: usize) -> Result<Vec<u8>> {
+    let other_length = || Error::damaged("a payload has another length than its object says");
     match encoding {
         Encoding::Raw if payload.len() == len => Ok(payload.to_vec()),
-        Encoding::Raw => Err(Error::damaged("a payload has another length than its object says")),
-        Encoding::Lz4 => {
+        Encoding::Raw => Err(other_length()),
+        Encoding::Snappy => {
+            if snap::raw::decompress_len(payload).ok() != Some(len) {
+                return Err(other_length());
+            }
             let mut content = vec![0; len];
-            match lz4_flex::block::decompress_into(payload, &mut content) {
+            match snap::raw::Decoder::new().decompress(payload, &mut content) {
                 Ok(n) if n == len => Ok(content),
-                Ok(_) => Err(Error::damaged("a payload has another length than its object says")),
+                Ok(_) => Err(other_length()),
                 Err(e) => Err(Error::damaged(format!("a payload cannot be decompressed ({e})"))),
             }
         }
@@ -84,7 +91,7 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(payload in prop::collection::vec(any::<u8>(), 0..300), len in 0usize..4096) {
-            let _ = decode(Encoding::Lz4, &payload, len);
+            let _ = decode(Encoding::Snappy, &payload, len);
         }
     }
 }
