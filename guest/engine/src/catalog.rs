@@ -154,14 +154,19 @@ pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Ve
     }
     let mut walk = Walk::catalog(snapshot.root);
     let mut tables = Vec::new();
-    while let Some((_, content)) = walk.next(objects).place(place())? {
-        for item in Items::new(&content) {
-            let item = item.place(place())?;
+    while let Some((leaf, content)) = walk.next(objects).place(place())? {
+        let items = Items::new(&content).collect::<Result<Vec<_>>>().place(place())?;
+        leaf.check_leaf(&items).place(place())?;
+        for item in items {
             let table = match (item.key, item.value) {
                 (Field::Here(name), Field::Here(value)) => decode(name, value),
                 _ => None,
             };
-            tables.push(table.ok_or_else(|| Error::damaged("an entry is not one of a table").at(place()))?);
+            let table = table.ok_or_else(|| Error::damaged("an entry is not one of a table").at(place()))?;
+            if tables.last().is_some_and(|last: &Table| last.name >= table.name) {
+                return Err(Error::damaged("they are not in order, each once").at(place()));
+            }
+            tables.push(table);
         }
     }
     Ok(tables)
@@ -170,10 +175,7 @@ pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Ve
 /// Reads the tables of a snapshot.
 pub(crate) fn read(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Vec<Table>> {
     let mut tables = read_tree(objects, snapshot)?;
-    let schema = read_schema(objects, snapshot)?;
-    if schema.types.len() != tables.len() {
-        return Err(Error::damaged("the schema is not that of the tables").at(format_args!("snapshot {:?}", snapshot.name)));
-    }
+    let schema = read_schema(objects, snapshot, tables.len())?;
     for (table, (key, value)) in tables.iter_mut().zip(schema.types) {
         (table.key_type, table.value_type) = (key, value);
     }
@@ -196,7 +198,7 @@ impl Schema {
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8], tables: usize) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let field = |cursor: &mut Cursor<'_>| {
             let len = cursor.u32()? as usize;
@@ -204,11 +206,9 @@ impl Schema {
         };
         let text = |cursor: &mut Cursor<'_>| String::from_utf8(field(cursor)?).ok();
         let template = field(&mut cursor)?;
-        let mut types = Vec::new();
-        while !cursor.0.is_empty() {
-            types.push((text(&mut cursor)?, text(&mut cursor)?));
-        }
-        Some(Self { template, types })
+        let types = (0..tables).map(|_| Some((text(&mut cursor)?, text(&mut cursor)?)));
+        let types = types.collect::<Option<_>>()?;
+        cursor.0.is_empty().then_some(Self { template, types })
     }
 }
 
@@ -222,8 +222,8 @@ pub(crate) fn write_schema(schema: &Schema, put: &mut dyn Put) -> Result<Vec<Id>
     bytes.chunks(SCHEMA_PIECE).map(|piece| put.put(Kind::Schema, piece)).collect()
 }
 
-/// Reads what is beside the tree.
-pub(crate) fn read_schema(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Schema> {
+/// Reads what is beside the tree of so many tables.
+pub(crate) fn read_schema(objects: &Objects<'_>, snapshot: &Snapshot, tables: usize) -> Result<Schema> {
     let place = || format!("the schema of snapshot {:?}", snapshot.name);
     let mut bytes = Vec::new();
     for id in &snapshot.schema {
@@ -232,5 +232,5 @@ pub(crate) fn read_schema(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<
             return Err(Error::damaged("it has over 64 MiB").at(place()));
         }
     }
-    Schema::decode(&bytes).ok_or_else(|| Error::damaged("it cannot be read").at(place()))
+    Schema::decode(&bytes, tables).ok_or_else(|| Error::damaged("it is not that of the tables").at(place()))
 }

@@ -26,7 +26,9 @@ impl Encoding {
         match byte {
             0 => Ok(Encoding::Raw),
             1 => Ok(Encoding::Snappy),
-            DELTA => Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote")),
+            DELTA => {
+                Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote"))
+            }
             other => Err(Error::damaged(format!("stored in an unknown way ({other})"))),
         }
     }

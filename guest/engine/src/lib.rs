@@ -36,7 +36,7 @@ pub use backup::{Draft, Job, PART_MIN, Plan, copy, prepare, publish, seal};
 pub use catalog::Table as SnapshotTable;
 pub use error::{Code, Error, Result};
 pub use id::{Id, Kind};
-pub use open::{Entries, Opened, open};
+pub use open::{Entries, Opened, Whole, open};
 pub use progress::{Level, Progress, Silent};
 pub use repository::{FORMAT, LOCK};
 pub use restore::restore;

@@ -7,7 +7,8 @@ use crate::codec::{self, Encoding};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 
-const MAGIC: [u8; 4] = *b"SRo1";
+/// What every object begins with.
+pub(crate) const MAGIC: [u8; 4] = *b"SRo1";
 
 /// The bytes before the payload: magic, kind, level, encoding, zero, two lengths, id, checksum.
 pub(crate) const HEADER: usize = 56;
@@ -44,6 +45,14 @@ pub(crate) fn decode(kind: Kind, id: Id, stored: &[u8]) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The id of the object that these bytes begin with, and how many of them it takes, if all of it is what was written.
+pub(crate) fn sound(bytes: &[u8]) -> Option<(Id, usize)> {
+    let payload_len = u32::from_le_bytes(bytes.strip_prefix(&MAGIC)?.get(8..12)?.try_into().ok()?) as usize;
+    let stored = bytes.get(..HEADER.checked_add(payload_len)?)?;
+    let (kind, id, content) = open(stored).ok()?;
+    (kind.id_of(&content) == id).then_some((id, stored.len()))
+}
+
 /// What an object says that it is, and its content, checked but for the id.
 fn open(stored: &[u8]) -> Result<(Kind, Id, Vec<u8>)> {
     let cut = || Error::damaged("an object is cut off");
@@ -66,7 +75,9 @@ fn open(stored: &[u8]) -> Result<(Kind, Id, Vec<u8>)> {
         return Err(Error::damaged("the checksum of an object does not fit its bytes"));
     }
     let kind = Kind::from_bytes(kind).filter(|_| zero == 0);
-    let kind = kind.ok_or_else(|| Error::new(crate::Code::NewerFormat, "an object is of a kind that this version does not know"))?;
+    let kind = kind.ok_or_else(|| {
+        Error::new(crate::Code::NewerFormat, "an object is of a kind that this version does not know")
+    })?;
     if content_len > CONTENT_MAX {
         return Err(Error::damaged(format!("an object claims {content_len} bytes of content")));
     }

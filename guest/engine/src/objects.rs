@@ -39,7 +39,7 @@ impl<'a> Objects<'a> {
 
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
-        self.index.borrow().find(id)
+        self.index.borrow().find_anywhere(id)
     }
 
     /// Reads the index again: another run may have moved things.
@@ -49,9 +49,12 @@ impl<'a> Objects<'a> {
         Ok(())
     }
 
-    /// Looks into the index, as it is.
-    pub(crate) fn with_index<T>(&self, look: impl FnOnce(&Index<'a>) -> T) -> T {
-        look(&self.index.borrow())
+    /// Files of the index that are damaged, and how. With `all`, every byte of it is read first.
+    pub(crate) fn index_damage(&self, all: bool) -> Result<Vec<(String, String)>> {
+        if all {
+            self.index.borrow_mut().check()?;
+        }
+        Ok(self.index.borrow().damage().to_vec())
     }
 
     /// The content of an object, checked.
@@ -70,7 +73,10 @@ impl<'a> Objects<'a> {
 
     fn try_read(&self, kind: Kind, id: Id) -> Result<Vec<u8>> {
         let place = self.find(&id)?.ok_or_else(|| {
-            Error::new(Code::NotFound, format!("object {id} is in no pack that is there; was a file taken away?"))
+            Error::new(
+                Code::NotFound,
+                format!("object {id} is in no pack that is there; was a file taken away?"),
+            )
         })?;
         self.read_at(kind, id, place)
     }
@@ -103,7 +109,12 @@ impl<'a> Objects<'a> {
 }
 
 impl OpenPack {
-    fn with<T>(&mut self, place: Location, ahead: bool, use_it: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    fn with<T>(
+        &mut self,
+        place: Location,
+        ahead: bool,
+        use_it: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
         let (offset, len) = (u64::from(place.offset), place.len as usize);
         if len > object::HEADER + object::CONTENT_MAX {
             return Err(Error::damaged(format!("the index claims an object of {len} bytes")));

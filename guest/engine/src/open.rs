@@ -13,6 +13,9 @@ use crate::tree::item::{Field, Item, Items};
 use crate::tree::walk::Walk;
 use crate::vault::Vault;
 
+/// A table is cut into at most this many stretches.
+const PARTS_MAX: u32 = 1 << 16;
+
 /// A snapshot as a store.
 pub struct Opened<'a> {
     snapshot: Snapshot,
@@ -41,7 +44,26 @@ impl<'a> Opened<'a> {
     }
 
     pub(crate) fn schema(&self) -> Result<catalog::Schema> {
-        catalog::read_schema(&self.objects, &self.snapshot)
+        catalog::read_schema(&self.objects, &self.snapshot, self.tables.len())
+    }
+
+    /// What the store that it was made from needs to make its tables again.
+    pub fn template_bytes(&self) -> Result<Whole> {
+        Ok(Whole(self.schema()?.template, 0))
+    }
+
+    /// The entries of a table from one mark up to, and without, another; marks are those of [`Store::split`].
+    pub fn entries_between(
+        &self,
+        table: &str,
+        from: Option<&[u8]>,
+        to: Option<&[u8]>,
+    ) -> Result<Entries<'a>> {
+        let ordinal = |mark: &[u8]| {
+            let bytes = mark.try_into().map_err(|_| Error::invalid("this mark is not one of a snapshot"))?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        self.entries(table, from.map_or(Ok(0), ordinal)?, to.map_or(Ok(u64::MAX), ordinal)?)
     }
 
     fn table(&self, name: &str) -> Result<&Table> {
@@ -112,7 +134,9 @@ impl Entries<'_> {
                         Piece::Blob(id, len) => {
                             self.ready = self.objects.read(Kind::Blob, id)?;
                             if self.ready.len() != len {
-                                return Err(Error::damaged(format!("piece {id} has another length than its entry says")));
+                                return Err(Error::damaged(format!(
+                                    "piece {id} has another length than its entry says"
+                                )));
                             }
                         }
                     }
@@ -217,7 +241,7 @@ impl Bytes for Entries<'_> {
 }
 
 /// Bytes that are all there.
-struct Whole(Vec<u8>, usize);
+pub struct Whole(Vec<u8>, usize);
 
 impl Bytes for Whole {
     fn read(&mut self, max: u32) -> Result<Vec<u8>> {
@@ -234,7 +258,7 @@ impl Store for Opened<'_> {
     }
 
     fn template(&self) -> Result<Box<dyn Bytes + '_>> {
-        Ok(Box::new(Whole(self.schema()?.template, 0)))
+        Ok(Box::new(self.template_bytes()?))
     }
 
     fn notes(&self) -> Result<Vec<(String, String)>> {
@@ -243,14 +267,17 @@ impl Store for Opened<'_> {
 
     fn position(&self, _at: &str) -> Result<u64> {
         self.snapshot.position.ok_or_else(|| {
-            Error::new(Code::NotFound, format!("snapshot {:?} was made without a position", self.snapshot.name))
+            Error::new(
+                Code::NotFound,
+                format!("snapshot {:?} was made without a position", self.snapshot.name),
+            )
         })
     }
 
     /// Marks are ordinals of entries.
     fn split(&self, table: &str, parts: u32) -> Result<Vec<Vec<u8>>> {
         let entries = self.table(table)?.entries;
-        let parts = u64::from(parts.max(1));
+        let parts = u64::from(parts.clamp(1, PARTS_MAX));
         let at = |part: u64| (u128::from(entries) * u128::from(part) / u128::from(parts)) as u64;
         let mut marks: Vec<u64> = (1..parts.min(entries.max(1))).map(at).collect();
         marks.dedup();
@@ -259,12 +286,6 @@ impl Store for Opened<'_> {
     }
 
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Bytes + '_>> {
-        let ordinal = |mark: &[u8]| {
-            let bytes = mark.try_into().map_err(|_| Error::invalid("this mark is not one of a snapshot"))?;
-            Ok(u64::from_le_bytes(bytes))
-        };
-        let from = from.map_or(Ok(0), ordinal)?;
-        let to = to.map_or(Ok(u64::MAX), ordinal)?;
-        Ok(Box::new(self.entries(table, from, to)?))
+        Ok(Box::new(self.entries_between(table, from, to)?))
     }
 }

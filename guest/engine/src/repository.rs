@@ -39,12 +39,9 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
     let text = file.read_at(0, 4096)?;
     let about: About = serde_json::from_slice(&text)
         .ok()
-        .filter(|about: &About| about.format == "strongroom")
+        .filter(|about: &About| about.format == "strongroom" && about.version > 0)
         .ok_or_else(|| {
-            Error::damaged(format!(
-                "{FILE} is not what was written; it should read {}",
-                about().trim_end()
-            ))
+            Error::damaged(format!("{FILE} is not what was written; it should read {}", about().trim_end()))
         })?;
     if about.version > FORMAT {
         return Err(Error::new(

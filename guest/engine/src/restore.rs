@@ -46,7 +46,12 @@ pub fn restore<'s>(
     Ok(damage)
 }
 
-fn restore_table(opened: &Opened<'_>, table: &Table, sink: &mut dyn Sink, progress: &dyn Progress) -> Result<()> {
+fn restore_table(
+    opened: &Opened<'_>,
+    table: &Table,
+    sink: &mut dyn Sink,
+    progress: &dyn Progress,
+) -> Result<()> {
     let place = || format!("table {:?}", table.name);
     let mut writer = sink.table(&table.to_store()).place(place())?;
     let mut entries = opened.entries(&table.name, 0, u64::MAX)?;
@@ -62,7 +67,10 @@ fn restore_table(opened: &Opened<'_>, table: &Table, sink: &mut dyn Sink, progre
     if written != table.entries {
         return Err(Error::new(
             Code::Other,
-            format!("the new database took {written} entries of table {:?} instead of {}", table.name, table.entries),
+            format!(
+                "the new database took {written} entries of table {:?} instead of {}",
+                table.name, table.entries
+            ),
         ));
     }
     advance(progress, "restore", 0, written)

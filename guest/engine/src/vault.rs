@@ -26,6 +26,7 @@ pub trait Vault {
 }
 
 /// A file of a vault.
+#[expect(clippy::len_without_is_empty, reason = "a file's length is a question that may fail")]
 pub trait VaultFile {
     /// Writes all of it at this place.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{self, Table};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::objects::Objects;
 use crate::pack;
@@ -52,7 +52,12 @@ pub struct Verified {
 }
 
 /// Looks at one snapshot, or at all.
-pub fn verify(vault: &dyn Vault, which: Option<&str>, depth: Depth, progress: &dyn Progress) -> Result<Verified> {
+pub fn verify(
+    vault: &dyn Vault,
+    which: Option<&str>,
+    depth: Depth,
+    progress: &dyn Progress,
+) -> Result<Verified> {
     repository::check(vault)?;
     let (snapshots, unreadable) = match which {
         Some(which) => (vec![snapshot::find(vault, which)?], Vec::new()),
@@ -65,7 +70,8 @@ pub fn verify(vault: &dyn Vault, which: Option<&str>, depth: Depth, progress: &d
         progress,
         packs: HashMap::new(),
         seen: Seen::default(),
-        spoilt: HashSet::new(),
+        spoilt: HashMap::new(),
+        turn: 0,
         found: BTreeMap::new(),
         snapshot: String::new(),
         table: String::new(),
@@ -74,15 +80,22 @@ pub fn verify(vault: &dyn Vault, which: Option<&str>, depth: Depth, progress: &d
     for file in unreadable {
         look.found.entry((file.file, file.error.message)).or_default();
     }
-    for (file, wrong) in look.objects.with_index(|index| index.damage().to_vec()) {
-        look.found.entry((file, format!("{wrong}; the next backup makes it again from the packs"))).or_default();
+    for (file, wrong) in look.objects.index_damage(depth == Depth::Data)? {
+        look.found
+            .entry((file, format!("{wrong}; the next backup makes it again from the packs")))
+            .or_default();
     }
     for snapshot in &snapshots {
         look.snapshot(snapshot)?;
     }
     let found = look.found.into_iter().map(|((file, what), at)| {
         let (snapshots, tables) = at;
-        Damage { file, what, snapshots: snapshots.into_iter().collect(), tables: tables.into_iter().collect() }
+        Damage {
+            file,
+            what,
+            snapshots: snapshots.into_iter().collect(),
+            tables: tables.into_iter().collect(),
+        }
     });
     Ok(Verified { damage: found.collect(), ..look.verified })
 }
@@ -132,7 +145,9 @@ struct Look<'a> {
     packs: HashMap<Id, Option<u64>>,
     seen: Seen,
     /// Nodes that are damaged, or above something damaged: looked at again for every snapshot that has them.
-    spoilt: HashSet<Id>,
+    spoilt: HashMap<Id, u64>,
+    /// Which table of which snapshot is looked at, counted through.
+    turn: u64,
     /// By file and by what is wrong: which snapshots and tables it costs.
     found: BTreeMap<(String, String), Costs>,
     snapshot: String,
@@ -144,8 +159,10 @@ impl Look<'_> {
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.snapshot.clone_from(&snapshot.name);
         self.table.clear();
+        self.turn += 1;
+        let mut schema_is_there = true;
         for id in &snapshot.schema {
-            self.object(Kind::Schema, *id, false)?;
+            schema_is_there &= !matches!(self.object(Kind::Schema, *id, true)?, Object::Spoilt);
         }
         if let Some(root) = snapshot.root {
             self.node(Kind::Catalog { level: root.level }, &root.node)?;
@@ -158,8 +175,15 @@ impl Look<'_> {
             }
             Err(e) => return Err(e),
         };
+        if schema_is_there {
+            match catalog::read_schema(&self.objects, snapshot, tables.len()) {
+                Err(e) if e.code == Code::Damaged => self.note(snapshot::path(&snapshot.name), e.message),
+                read => drop(read?),
+            }
+        }
         for Table { name, root, .. } in tables {
             self.table = name;
+            self.turn += 1;
             if let Some(root) = root {
                 self.node(Kind::Node { level: root.level }, &root.node)?;
             }
@@ -178,10 +202,11 @@ impl Look<'_> {
             Object::There(Some(content)) => content,
         };
         let whole = match kind {
-            Kind::Node { level: 0 } => self.pieces(&content),
-            Kind::Node { level } => self.below(Kind::Node { level: level - 1 }, &content),
-            Kind::Catalog { level: level @ 1.. } => self.below(Kind::Catalog { level: level - 1 }, &content),
-            _ => Ok(true),
+            Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
+            Kind::Catalog { level: level @ 1.. } => {
+                self.below(Kind::Catalog { level: level - 1 }, node, &content)
+            }
+            _ => self.items(node, &content),
         };
         let whole = match whole {
             Err(e) if e.code == Code::Damaged => {
@@ -191,25 +216,32 @@ impl Look<'_> {
             whole => whole?,
         };
         if !whole {
-            self.spoilt.insert(node.id);
+            self.spoilt.insert(node.id, self.turn);
         }
         Ok(whole)
     }
 
-    fn below(&mut self, kind: Kind, content: &[u8]) -> Result<bool> {
+    fn below(&mut self, kind: Kind, node: &Ref, content: &[u8]) -> Result<bool> {
+        let below: Vec<Ref> = refs(content)?.collect();
+        node.check(below.iter().map(|below| (below.entries, below.bytes)))?;
         let mut whole = true;
-        for node in refs(content)? {
+        for node in below {
             whole &= self.node(kind, &node)?;
         }
         Ok(whole)
     }
 
-    fn pieces(&mut self, leaf: &[u8]) -> Result<bool> {
+    fn items(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
         let mut whole = true;
-        for item in Items::new(leaf) {
-            let item = item?;
-            for (id, _) in item.key.pieces().chain(item.value.pieces()) {
-                whole &= !matches!(self.object(Kind::Blob, id, false)?, Object::Spoilt);
+        for (id, len) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
+            match self.object(Kind::Blob, id, false)? {
+                Object::Spoilt => whole = false,
+                Object::There(Some(content)) if content.len() != len => {
+                    return Err(Error::damaged(format!("piece {id} has another length than its entry says")));
+                }
+                _ => {}
             }
         }
         Ok(whole)
@@ -218,8 +250,11 @@ impl Look<'_> {
     /// Looks at an object; its bytes are read if they must be, or if the depth asks for them.
     fn object(&mut self, kind: Kind, id: Id, must_read: bool) -> Result<Object> {
         let new = self.seen.insert(kind, &id);
-        if !new && !self.spoilt.contains(&id) {
-            return Ok(Object::Known);
+        match self.spoilt.get(&id) {
+            None if !new => return Ok(Object::Known),
+            // All that it costs this table is noted.
+            Some(when) if *when == self.turn => return Ok(Object::Spoilt),
+            _ => {}
         }
         let Some(place) = self.objects.find(&id)? else {
             return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
@@ -252,7 +287,7 @@ impl Look<'_> {
     }
 
     fn spoil(&mut self, id: Id, file: String, what: String) -> Object {
-        self.spoilt.insert(id);
+        self.spoilt.insert(id, self.turn);
         self.note(file, what);
         Object::Spoilt
     }
@@ -285,7 +320,9 @@ impl Look<'_> {
         if len.is_some() {
             match pack::entries(self.vault, id) {
                 Err(e) if e.code == Code::Damaged => {
-                    self.found.entry((path, "the pack's list of objects is not what was written".to_owned())).or_default();
+                    self.found
+                        .entry((path, "the pack's list of objects is not what was written".to_owned()))
+                        .or_default();
                 }
                 Err(e) if e.code != Code::NotFound => return Err(e),
                 _ => {}

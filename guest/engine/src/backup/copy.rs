@@ -1,7 +1,7 @@
 //! Copies one part of a store.
 
 use super::stock::Stock;
-use super::{Copied, Range, Receipt, State, from_bytes, to_bytes};
+use super::{Copied, Range, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::error::{Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::progress::{Progress, advance};
@@ -16,7 +16,13 @@ use crate::vault::Vault;
 const READ: u32 = 1 << 20;
 
 /// Copies the part of this number; the receipt says what came of it.
-pub fn copy(vault: &dyn Vault, store: &dyn Store, plan: &[u8], part: u32, progress: &dyn Progress) -> Result<Vec<u8>> {
+pub fn copy(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    plan: &[u8],
+    part: u32,
+    progress: &dyn Progress,
+) -> Result<Vec<u8>> {
     let state: State = from_bytes("plan", plan)?;
     let ranges = state.parts.get(part as usize);
     let ranges = ranges.ok_or_else(|| Error::invalid(format!("the plan has no part {part}")))?;
@@ -30,7 +36,7 @@ pub fn copy(vault: &dyn Vault, store: &dyn Store, plan: &[u8], part: u32, progre
         copied.push(Copied { table: range.table, edges: edges.place(format_args!("table {name:?}"))? });
     }
     let (packs, bytes_added) = stock.finish()?;
-    to_bytes(&Receipt { part, ranges: copied, packs, bytes_added })
+    to_bytes("receipt", &Receipt { plan: checksum("plan", plan), part, ranges: copied, packs, bytes_added })
 }
 
 struct Branches<'p> {

@@ -8,6 +8,7 @@ mod seal;
 mod stock;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
 pub use prepare::prepare;
@@ -99,6 +100,8 @@ struct Range {
 /// What [`copy`] has done.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Receipt {
+    /// The checksum of the plan.
+    plan: u64,
     part: u32,
     ranges: Vec<Copied>,
     packs: Vec<Pack>,
@@ -111,11 +114,19 @@ struct Copied {
     edges: Edges,
 }
 
-fn to_bytes<T: Serialize>(what: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(what).map_err(|e| Error::new(crate::Code::Other, e.to_string()))
+/// What passes between the steps: a checksum, which is another for every kind of thing, and the thing.
+fn to_bytes<T: Serialize>(what: &str, thing: &T) -> Result<Vec<u8>> {
+    let body = postcard::to_allocvec(thing).map_err(|e| Error::new(crate::Code::Other, e.to_string()))?;
+    Ok([&checksum(what, &body).to_le_bytes(), &body[..]].concat())
 }
 
 fn from_bytes<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|_| Error::invalid(format!("this {what} is not one that this component made")))
+    let thing = bytes.split_first_chunk().and_then(|(sum, body)| {
+        (u64::from_le_bytes(*sum) == checksum(what, body)).then(|| postcard::from_bytes(body).ok())?
+    });
+    thing.ok_or_else(|| Error::invalid(format!("this {what} is not one that this component made")))
+}
+
+fn checksum(what: &str, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, xxh3_64(what.as_bytes()))
 }

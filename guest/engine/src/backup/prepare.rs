@@ -61,7 +61,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         parts: state.parts.len() as u32,
         bytes_about: chosen.iter().map(|table| table.bytes_about).fold(0, u64::saturating_add),
         entries: chosen.iter().map(|table| table.entries).fold(0, u64::saturating_add),
-        state: to_bytes(&state)?,
+        state: to_bytes("plan", &state)?,
     })
 }
 
@@ -106,34 +106,45 @@ fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: Facts<'_>)
 
 /// Brings the index up to date with the packs that are there.
 fn mend_index(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
-    let index = Index::open(vault)?;
+    let mut index = Index::open(vault)?;
+    index.check()?;
     let mut change = Change::default();
-    let mut seen = HashSet::new();
+    let (mut seen, mut odd) = (HashSet::new(), Vec::new());
     for pack in index.packs().filter(|pack| seen.insert(pack.id)) {
         let path = pack.path();
         let wrong = match vault.len(&path) {
             Ok(len) if len == pack.len => continue,
-            Ok(len) => format!("{path} has {len} bytes instead of {}", pack.len),
+            Ok(len) => {
+                odd.push(pack.id);
+                format!("{path} has {len} bytes instead of {}", pack.len)
+            }
             Err(e) if e.code == Code::NotFound => format!("{path} is gone"),
             Err(e) => return Err(e),
         };
         progress.log(
             Level::Warn,
-            &format!("{wrong}; what it held is written again where it is needed, `verify` says what is lost"),
+            &format!(
+                "{wrong}; what it lacks is written again where it is needed, `verify` says what is lost"
+            ),
         );
         change.lost.insert(pack.id);
     }
     for (file, wrong) in index.damage() {
         progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
-        change.broken.extend(file.strip_prefix(index::DIR).map(|name| name.trim_start_matches('/').to_owned()));
+        change
+            .broken
+            .extend(file.strip_prefix(index::DIR).map(|name| name.trim_start_matches('/').to_owned()));
     }
     let lost = &change.lost;
     change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
+    let taken_over = change.packs.len();
+    // Whatever can still be read of them stays: earlier snapshots may need it.
+    change.packs.extend(odd);
     if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
         return Ok(());
     }
-    if !change.packs.is_empty() {
-        let message = format!("{} pack(s) of an unfinished run are taken over", change.packs.len());
+    if taken_over > 0 {
+        let message = format!("{taken_over} pack(s) that the index does not know are taken into it");
         progress.log(Level::Info, &message);
     }
     index::update(vault, change).place("while the index is brought up to date")
@@ -146,8 +157,8 @@ fn weight(table: &Table) -> u64 {
 
 /// Cuts the tables into parts of about equal size.
 fn divide(store: &dyn Store, tables: &[&Table], total: u64, job: &Job) -> Result<Vec<Vec<Range>>> {
-    let parts = u64::from(job.parts.clamp(1, PARTS_MAX)).min(total / job.part_min.max(1) + 1);
-    let part_size = total / parts + 1;
+    let parts = u64::from(job.parts.clamp(1, PARTS_MAX)).min((total / job.part_min.max(1)).saturating_add(1));
+    let part_size = (total / parts).saturating_add(1);
     let mut divided: Vec<Vec<Range>> = (0..parts).map(|_| Vec::new()).collect();
     let mut before: u64 = 0;
     for (number, table) in tables.iter().enumerate() {

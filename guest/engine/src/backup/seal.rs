@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
-use super::{Draft, Receipt, State, from_bytes, to_bytes};
+use super::{Draft, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
 use crate::index::{self, Change};
@@ -28,7 +28,11 @@ pub fn seal(
 ) -> Result<Draft> {
     advance(progress, "seal", 0, 0)?;
     let state: State = from_bytes("plan", plan)?;
-    let receipts = receipts.iter().map(|receipt| from_bytes("receipt", receipt)).collect::<Result<Vec<Receipt>>>()?;
+    let receipts =
+        receipts.iter().map(|receipt| from_bytes("receipt", receipt)).collect::<Result<Vec<Receipt>>>()?;
+    if receipts.iter().any(|receipt| receipt.plan != checksum("plan", plan)) {
+        return Err(Error::invalid("a receipt is one for another plan"));
+    }
     if !receipts.iter().map(|receipt| receipt.part as usize).eq(0..state.parts.len()) {
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
@@ -50,9 +54,11 @@ pub fn seal(
 
     let (packs, bytes_added) = stock.finish()?;
     let bytes_added = bytes_added + receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let packs: Vec<_> = receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
+    let packs: Vec<_> =
+        receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
     if !packs.is_empty() {
-        index::update(vault, Change { packs, ..Change::default() }).place("while the index is written")?;
+        index::update(vault, Change { packs, needed: true, ..Change::default() })
+            .place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
 
@@ -74,7 +80,7 @@ pub fn seal(
         schema,
     };
     snapshot.write_unfinished(vault)?;
-    let state = to_bytes(&DraftState { name: snapshot.name.clone() })?;
+    let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
     Ok(Draft { snapshot, state })
 }
 
@@ -111,7 +117,10 @@ pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
     let DraftState { name } = from_bytes("draft", draft)?;
     snapshot::name::check(&name)?;
     if snapshot::exists(vault, &name)? {
-        return Err(Error::new(Code::Exists, format!("there is a snapshot {name:?} by now; give another --name")));
+        return Err(Error::new(
+            Code::Exists,
+            format!("there is a snapshot {name:?} by now; give another --name"),
+        ));
     }
     let file = vault.open(&snapshot::unfinished(&name))?;
     let text = file.read_at(0, 1 << 21)?;

@@ -55,7 +55,8 @@ impl IndexFile {
         }
         let rest = file.read_at(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
         let (list, checksum) = rest.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
-        if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum) {
+        if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum)
+        {
             return Err(wrong());
         }
         let mut cursor = Cursor(list);
@@ -63,7 +64,8 @@ impl IndexFile {
         let packs = packs.ok_or_else(wrong)?;
         let blocks_at = (HEAD + rest.len()) as u64;
         let blocks = entries.div_ceil(PER_BLOCK as u64);
-        let body = entries.checked_mul(ENTRY as u64).and_then(|bytes| bytes.checked_add(blocks * CHECKSUM as u64));
+        let body =
+            entries.checked_mul(ENTRY as u64).and_then(|bytes| bytes.checked_add(blocks * CHECKSUM as u64));
         if body.and_then(|body| body.checked_add(blocks_at)) != Some(file.len()?) {
             return Err(Error::damaged("the index is cut off"));
         }
@@ -74,11 +76,20 @@ impl IndexFile {
         self.entries.div_ceil(PER_BLOCK as u64)
     }
 
+    /// How many entries a block has.
+    fn len_of(&self, number: u64) -> usize {
+        (self.entries - number * PER_BLOCK as u64).min(PER_BLOCK as u64) as usize
+    }
+
     /// The entries of a block, checked.
     pub(crate) fn block(&self, number: u64) -> Result<Vec<Numbered>> {
+        let len = self.len_of(number) * ENTRY + CHECKSUM;
+        self.entries_of(number, &self.file.read_at(self.blocks_at + number * BLOCK as u64, len)?)
+    }
+
+    fn entries_of(&self, number: u64, bytes: &[u8]) -> Result<Vec<Numbered>> {
         let wrong = || Error::damaged(format!("{DIR}/{}: block {number} is not what was written", self.name));
-        let entries = (self.entries - number * PER_BLOCK as u64).min(PER_BLOCK as u64) as usize;
-        let bytes = self.file.read_at(self.blocks_at + number * BLOCK as u64, entries * ENTRY + CHECKSUM)?;
+        let entries = self.len_of(number);
         let (list, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
         if list.len() != entries * ENTRY || xxh3_64(list) != u64::from_le_bytes(*checksum) {
             return Err(wrong());
@@ -87,10 +98,27 @@ impl IndexFile {
         let entries: Option<Vec<Numbered>> =
             (0..entries).map(|_| Some((Entry::decode(&mut cursor)?, cursor.u32()?))).collect();
         let entries = entries.ok_or_else(wrong)?;
-        if entries.iter().any(|(_, pack)| *pack as usize >= self.packs.len()) {
+        if entries.iter().any(|(_, pack)| *pack as usize >= self.packs.len())
+            || !entries.is_sorted_by(|(a, _), (b, _)| a.id < b.id)
+        {
             return Err(wrong());
         }
         Ok(entries)
+    }
+
+    /// Fails if a block is not what was written.
+    pub(crate) fn check(&self) -> Result<()> {
+        const AT_ONCE: u64 = 256;
+        for first in (0..self.blocks()).step_by(AT_ONCE as usize) {
+            let read = self.file.read_at(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
+            for (number, block) in (first..).zip(read.chunks(BLOCK)) {
+                self.entries_of(number, block)?;
+            }
+            if first + (read.len() as u64).div_ceil(BLOCK as u64) < self.blocks().min(first + AT_ONCE) {
+                return Err(Error::damaged(format!("{DIR}/{}: the index is cut off", self.name)));
+            }
+        }
+        Ok(())
     }
 
     /// Where this object lies. Ids are spread evenly, so a guess by proportion is nearly always right at once.
@@ -137,7 +165,10 @@ impl IndexWriter {
     pub(crate) fn new(file: Box<dyn VaultFile>, packs: &[Pack], entries: u64) -> Result<Self> {
         let count = u32::try_from(packs.len()).ok().filter(|packs| *packs <= PACKS_MAX);
         let count = count.ok_or_else(|| {
-            Error::new(crate::Code::Unsupported, format!("{} packs are more than one index can name", packs.len()))
+            Error::new(
+                crate::Code::Unsupported,
+                format!("{} packs are more than one index can name", packs.len()),
+            )
         })?;
         let mut head = Vec::with_capacity(HEAD + packs.len() * PACK + CHECKSUM);
         head.extend_from_slice(&MAGIC);
@@ -154,7 +185,8 @@ impl IndexWriter {
         let mut key = [0; 32];
         key[..18].copy_from_slice(b"strongroom 1 index");
         let hash = blake3::Hasher::new_keyed(&key);
-        let mut writer = Self { file, hash, written: 0, buffer: Vec::new(), block: Vec::with_capacity(BLOCK) };
+        let mut writer =
+            Self { file, hash, written: 0, buffer: Vec::new(), block: Vec::with_capacity(BLOCK) };
         writer.write(&head)?;
         Ok(writer)
     }

@@ -20,7 +20,9 @@ const IN_MEMORY: u64 = 1 << 19;
 pub(crate) struct Change {
     /// Packs to take in.
     pub(crate) packs: Vec<Id>,
-    /// Packs that are gone: nothing is in them any more.
+    /// Each of these packs must be whole; otherwise those that are not count for what can be found in them.
+    pub(crate) needed: bool,
+    /// Packs of which index files say what is no longer true: what they say of them is dropped.
     pub(crate) lost: HashSet<Id>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
     pub(crate) broken: HashSet<String>,
@@ -28,10 +30,11 @@ pub(crate) struct Change {
 
 /// Changes the index.
 pub(crate) fn update(vault: &dyn Vault, change: Change) -> Result<()> {
-    let Change { packs, lost, mut broken } = change;
+    let Change { packs, needed, lost, mut broken } = change;
+    let needed: HashSet<Id> = if needed { packs.iter().copied().collect() } else { HashSet::new() };
     let mut packs: HashSet<Id> = packs.into_iter().collect();
     loop {
-        match try_update(vault, &packs, &lost, &broken) {
+        match try_update(vault, &packs, &needed, &lost, &broken) {
             Err(Failed::File(file, wrong)) => {
                 // What the damaged file said comes from its packs instead.
                 packs.extend(file.packs.iter().map(|pack| pack.id).filter(|id| !lost.contains(id)));
@@ -60,6 +63,7 @@ impl From<crate::Error> for Failed {
 fn try_update(
     vault: &dyn Vault,
     packs: &HashSet<Id>,
+    needed: &HashSet<Id>,
     lost: &HashSet<Id>,
     broken: &HashSet<String>,
 ) -> Result<(), Failed> {
@@ -72,15 +76,18 @@ fn try_update(
     let mut sorted: Vec<Id> = packs.iter().copied().collect();
     sorted.sort_unstable();
     for id in sorted {
-        match pack::entries(vault, id) {
-            Ok((pack, entries)) => {
-                waiting += u64::from(pack.objects);
-                known.push((pack, entries));
+        if needed.contains(&id) {
+            known.push(pack::entries(vault, id)?);
+        } else {
+            match pack::entries_or_salvage(vault, id) {
+                // What is not in it any more is written again if it is needed.
+                Ok((pack, _)) if pack.objects == 0 => continue,
+                Ok(found) => known.push(found),
+                Err(e) if e.code == Code::NotFound => continue,
+                Err(e) => return Err(e.into()),
             }
-            // A damaged pack holds nothing that counts; what it held is written again if it is needed.
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
-            Err(e) => return Err(e.into()),
         }
+        waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
             write(vault, std::mem::take(&mut known), Vec::new(), lost)?;
             waiting = 0;
@@ -99,8 +106,10 @@ fn try_update(
             kept.push(file);
         }
     }
-    let replaced: Vec<String> = together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
-    let new = if known.is_empty() && together.is_empty() { None } else { write(vault, known, together, lost)? };
+    let replaced: Vec<String> =
+        together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
+    let new =
+        if known.is_empty() && together.is_empty() { None } else { write(vault, known, together, lost)? };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
         match vault.remove(&format!("{DIR}/{name}")) {
@@ -149,9 +158,9 @@ fn write(
     lost: &HashSet<Id>,
 ) -> Result<Option<String>, Failed> {
     let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
-    all.extend(files.iter().flat_map(|file| &file.packs));
-    all.retain(|pack| !lost.contains(&pack.id));
-    all.sort_unstable_by_key(|pack| pack.id);
+    all.extend(files.iter().flat_map(|file| &file.packs).filter(|pack| !lost.contains(&pack.id)));
+    // Stable: what was just read of a pack comes before what index files say.
+    all.sort_by_key(|pack| pack.id);
     all.dedup_by_key(|pack| pack.id);
     let numbers: HashMap<Id, u32> = (0..).zip(&all).map(|(number, pack)| (pack.id, number)).collect();
 
@@ -162,8 +171,14 @@ fn write(
         });
         let mut sources: Vec<Source> = packs.collect();
         for file in files {
-            let numbers = file.packs.iter().map(|pack| numbers.get(&pack.id).copied()).collect();
-            sources.push(Source::File { file: Box::new(file), next: 0, block: Vec::new().into_iter(), numbers });
+            let number = |pack: &Pack| numbers.get(&pack.id).copied().filter(|_| !lost.contains(&pack.id));
+            let numbers = file.packs.iter().map(number).collect();
+            sources.push(Source::File {
+                file: Box::new(file),
+                next: 0,
+                block: Vec::new().into_iter(),
+                numbers,
+            });
         }
         sources
     };

@@ -57,12 +57,16 @@ struct Hot {
 impl<'a> Index<'a> {
     /// Opens what is there.
     pub(crate) fn open(vault: &'a dyn Vault) -> Result<Self> {
+        Self::try_open(vault, 8)
+    }
+
+    fn try_open(vault: &'a dyn Vault, tries: u32) -> Result<Self> {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
         for name in names(vault)? {
             match IndexFile::open(vault, &name) {
                 Ok(file) => files.push(file),
                 // Another run has merged it into a new one, which holds the same.
-                Err(e) if e.code == Code::NotFound => return Self::open(vault),
+                Err(e) if e.code == Code::NotFound && tries > 0 => return Self::try_open(vault, tries - 1),
                 Err(e) if e.code == Code::Damaged => damage.push((format!("{DIR}/{name}"), e.message)),
                 Err(e) => return Err(e),
             }
@@ -88,7 +92,33 @@ impl<'a> Index<'a> {
         self.files.iter().flat_map(|file| &file.packs)
     }
 
-    /// Where this object lies, if it is there.
+    /// Reads all of it; files with a damaged block count as damaged from now on.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        let mut sound = Vec::new();
+        for file in self.files.drain(..) {
+            match file.check() {
+                Ok(()) => sound.push(file),
+                Err(e) if e.code == Code::Damaged => {
+                    self.damage.push((format!("{DIR}/{}", file.name), e.message))
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        self.files = sound;
+        self.broken.borrow_mut().clear();
+        *self.loose.borrow_mut() = None;
+        Ok(())
+    }
+
+    /// Where this object lies, if it is there at all: in what the index files name, or else in any pack.
+    pub(crate) fn find_anywhere(&self, id: &Id) -> Result<Option<Location>> {
+        match self.find(id)? {
+            Some(found) => Ok(Some(found)),
+            None => self.find_loose(id),
+        }
+    }
+
+    /// Where this object lies, if the index files know it.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         if let Some(found) = self.find_hot(id) {
             return Ok(Some(found));
@@ -114,9 +144,6 @@ impl<'a> Index<'a> {
                 Err(e) => return Err(e),
             }
         }
-        if !self.damage.is_empty() || !self.broken.borrow().is_empty() || self.files.is_empty() {
-            return self.find_loose(id);
-        }
         Ok(None)
     }
 
@@ -128,7 +155,12 @@ impl<'a> Index<'a> {
     /// Holds the entries of a pack in memory.
     fn warm(&self, id: Id) -> Result<Rc<HashMap<Id, Entry>>> {
         let (_, entries) = pack::entries(self.vault, id)?;
-        let entries: Rc<HashMap<Id, Entry>> = Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
+        Ok(self.keep(id, entries))
+    }
+
+    fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {
+        let entries: Rc<HashMap<Id, Entry>> =
+            Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
         let mut hot = self.hot.borrow_mut();
         hot.entries += entries.len();
         hot.packs.push_back((id, entries.clone()));
@@ -136,7 +168,7 @@ impl<'a> Index<'a> {
             let gone = hot.packs.pop_front().map_or(0, |(_, entries)| entries.len());
             hot.entries -= gone;
         }
-        Ok(entries)
+        entries
     }
 
     /// Looks into the packs themselves.
@@ -146,15 +178,13 @@ impl<'a> Index<'a> {
             if self.hot.borrow().packs.iter().any(|(hot, _)| hot == pack) {
                 continue;
             }
-            match self.warm(*pack) {
-                Ok(entries) => {
-                    if let Some(entry) = entries.get(id) {
-                        return Ok(Some(entry.in_pack(*pack)));
-                    }
-                }
-                // It holds nothing that could be found.
-                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+            let entries = match pack::entries_or_salvage(self.vault, *pack) {
+                Ok((_, entries)) => self.keep(*pack, entries),
+                Err(e) if e.code == Code::NotFound => continue,
                 Err(e) => return Err(e),
+            };
+            if let Some(entry) = entries.get(id) {
+                return Ok(Some(entry.in_pack(*pack)));
             }
         }
         Ok(None)
@@ -169,7 +199,8 @@ impl<'a> Index<'a> {
         let sound = self.files.iter().enumerate().filter(|(number, _)| !broken.contains(number));
         let named: HashSet<Id> = sound.flat_map(|(_, file)| &file.packs).map(|pack| pack.id).collect();
         let there = self.vault.list(pack::DIR)?;
-        let loose = there.iter().filter_map(|name| Id::from_hex(name)).filter(|id| !named.contains(id)).collect();
+        let loose =
+            there.iter().filter_map(|name| Id::from_hex(name)).filter(|id| !named.contains(id)).collect();
         let loose = Rc::new(loose);
         *self.loose.borrow_mut() = Some(Rc::clone(&loose));
         Ok(loose)

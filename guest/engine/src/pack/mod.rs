@@ -7,11 +7,14 @@ mod writer;
 
 pub(crate) use writer::Packer;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Cursor;
-use crate::error::{Error, Place, Result};
+use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
+use crate::object;
 use crate::vault::{Vault, VaultFile};
 
 /// The folder of packs.
@@ -94,6 +97,49 @@ pub(crate) fn entries(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec<Entry>)> {
     let path = path(id);
     let file = vault.open(&path)?;
     read_entries(file.as_ref(), id).place(&path)
+}
+
+/// The entries of a pack; if its end is not what was written, those of the objects that still come back, each of which
+/// is looked for and checked.
+pub(crate) fn entries_or_salvage(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec<Entry>)> {
+    let path = path(id);
+    let file = vault.open(&path)?;
+    match read_entries(file.as_ref(), id) {
+        Err(e) if e.code == Code::Damaged => salvage(file.as_ref(), id).place(&path),
+        read => read.place(&path),
+    }
+}
+
+fn salvage(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
+    const OBJECT_MAX: usize = object::HEADER + object::CONTENT_MAX;
+    let len = file.len()?;
+    let mut found = BTreeMap::new();
+    let (mut at, mut window_at, mut window) = (0u64, 0u64, Vec::new());
+    while let Ok(offset) = u32::try_from(at)
+        && at < len
+        && found.len() < OBJECTS_MAX
+    {
+        let mut ahead = usize::try_from(at - window_at).unwrap_or(usize::MAX);
+        if window.len().saturating_sub(ahead) < OBJECT_MAX && window_at + (window.len() as u64) < len {
+            window = file.read_at(at, 2 * OBJECT_MAX)?;
+            (window_at, ahead) = (at, 0);
+        }
+        let rest = window.get(ahead..).unwrap_or_default();
+        if rest.is_empty() {
+            break;
+        }
+        at += match object::sound(rest) {
+            Some((object, len)) => {
+                found.entry(object).or_insert(Entry { id: object, offset, len: len as u32, base: 0 });
+                len as u64
+            }
+            // On to where the next one may begin.
+            None => rest[1..].iter().position(|byte| *byte == object::MAGIC[0]).map_or(rest.len(), |n| n + 1)
+                as u64,
+        };
+    }
+    let entries: Vec<Entry> = found.into_values().collect();
+    Ok((Pack { id, len, objects: entries.len() as u32 }, entries))
 }
 
 fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {

@@ -51,8 +51,9 @@ impl<'a> Packer<'a> {
         let start = open.buffer.len();
         object::encode(kind, id, content, &mut open.buffer);
         // The codec is not trusted: what counts is what comes back from the bytes that will be written.
-        object::decode(kind, id, &open.buffer[start..])
-            .map_err(|e| Error::new(Code::Other, format!("an object did not come back from its stored form: {e}")))?;
+        object::decode(kind, id, &open.buffer[start..]).map_err(|e| {
+            Error::new(Code::Other, format!("an object did not come back from its stored form: {e}"))
+        })?;
         let len = open.buffer.len() - start;
         let offset = u32::try_from(open.written + start as u64).expect("packs end long before 4 GiB");
         open.entries.insert(id, Entry { id, offset, len: len as u32, base: 0 });
@@ -103,7 +104,13 @@ fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
     let path = format!("{DIR}/tmp-{label}-{files}");
     *files += 1;
     let file = vault.create(&path)?;
-    Ok(Open { file, path, written: 0, buffer: Vec::with_capacity(BUFFER + (256 << 10)), entries: HashMap::new() })
+    Ok(Open {
+        file,
+        path,
+        written: 0,
+        buffer: Vec::with_capacity(BUFFER + (256 << 10)),
+        entries: HashMap::new(),
+    })
 }
 
 impl Open {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
 use crate::repository::UNFINISHED;
-use crate::tree::node::Root;
+use crate::tree::node::{LEVEL_MAX, Root};
 use crate::vault::Vault;
 
 /// The folder of snapshot files.
@@ -144,6 +144,9 @@ impl Snapshot {
                 format!("it has format {}, which a newer Strongroom reads", format.format),
             ));
         }
+        if format.format == 0 {
+            return Err(wrong("there is no format 0"));
+        }
         let file: File = serde_json::from_slice(text).map_err(|e| wrong(&e.to_string()))?;
         if file.name != name {
             return Err(wrong(&format!("it belongs to snapshot {:?}", file.name)));
@@ -151,6 +154,9 @@ impl Snapshot {
         let bad_id = || wrong("an id in it is none");
         let id = Id::from_hex(&file.id).ok_or_else(bad_id)?;
         let schema: Option<Vec<Id>> = file.schema.iter().map(|id| Id::from_hex(id)).collect();
+        if file.root.as_ref().is_some_and(|root| root.level > LEVEL_MAX) {
+            return Err(wrong("the tree in it is higher than any can be"));
+        }
         let root = file.root.map(|root| Root {
             level: root.level,
             node: crate::tree::node::Ref {
@@ -227,7 +233,9 @@ pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)>
     let mut files = vault.list(DIR)?;
     files.sort_unstable();
     for file in files {
-        let Some(name) = file.strip_suffix(SUFFIX).filter(|name| !name.starts_with(UNFINISHED)) else { continue };
+        let Some(name) = file.strip_suffix(SUFFIX).filter(|name| !name.starts_with(UNFINISHED)) else {
+            continue;
+        };
         match read(vault, name) {
             Ok(snapshot) => snapshots.push(snapshot),
             // Forgotten since the folder was listed.

@@ -56,7 +56,9 @@ pub(crate) fn fill(template: &str, facts: Facts<'_>) -> Result<String> {
             continue;
         }
         let end = rest.find('}').filter(|_| brace == "{").ok_or_else(|| {
-            Error::invalid(format!("the name {template:?} has a brace without its partner; `{{{{` and `}}}}` are braces"))
+            Error::invalid(format!(
+                "the name {template:?} has a brace without its partner; `{{{{` and `}}}}` are braces"
+            ))
         })?;
         name.push_str(&field(template, &rest[..end], facts)?);
         rest = &rest[end + 1..];
@@ -71,7 +73,9 @@ fn field(template: &str, field: &str, facts: Facts<'_>) -> Result<String> {
         Some((field, width)) => {
             let width = width.parse().ok().filter(|width| *width <= 20);
             let width: usize = width.ok_or_else(|| {
-                Error::invalid(format!("the name {template:?} has a width that is not a number up to 20, as in {{position:07}}"))
+                Error::invalid(format!(
+                    "the name {template:?} has a width that is not a number up to 20, as in {{position:07}}"
+                ))
             })?;
             (field, width)
         }
@@ -82,7 +86,9 @@ fn field(template: &str, field: &str, facts: Facts<'_>) -> Result<String> {
         "time" if width == 0 => time(facts.time),
         "position" => {
             let position = facts.position.ok_or_else(|| {
-                Error::invalid(format!("the name {template:?} has a position; say where it is with --position TABLE/KEY"))
+                Error::invalid(format!(
+                    "the name {template:?} has a position; say where it is with --position TABLE/KEY"
+                ))
             })?;
             format!("{position:0width$}")
         }
@@ -97,8 +103,10 @@ fn field(template: &str, field: &str, facts: Facts<'_>) -> Result<String> {
 
 /// A moment in UTC, in the basic format of ISO 8601, which has no colons: `20260131T235959Z`.
 fn time(seconds: u64) -> String {
-    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    timestamp.map_or_else(|| seconds.to_string(), |timestamp| timestamp.strftime("%Y%m%dT%H%M%SZ").to_string())
+    let timestamp =
+        i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    timestamp
+        .map_or_else(|| seconds.to_string(), |timestamp| timestamp.strftime("%Y%m%dT%H%M%SZ").to_string())
 }
 
 #[cfg(test)]
@@ -111,7 +119,10 @@ mod tests {
     fn templates_are_filled() {
         let fill = |template| fill(template, FACTS).unwrap();
         assert_eq!(fill("{source}-{time}"), "app-20260528T202640Z");
-        assert_eq!(fill("prysm_beacondb_at_slot_{position:07}.backup"), "prysm_beacondb_at_slot_0000345.backup");
+        assert_eq!(
+            fill("prysm_beacondb_at_slot_{position:07}.backup"),
+            "prysm_beacondb_at_slot_0000345.backup"
+        );
         assert_eq!(fill("{seq:3}{{x}}"), "012{x}");
         assert_eq!(fill("plain"), "plain");
     }
@@ -125,8 +136,26 @@ mod tests {
     #[test]
     fn bad_templates_and_names_are_refused() {
         for template in [
-            "", ".", "..", "a/b", "../x", "{sourc}", "{position", "position}", "{position:x}", "{position:99}", "a\nb",
-            "a\\b", "tmp-x", "latest", "-x", " x", "x ", "{}", "{time:3}", "a\0b",
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../x",
+            "{sourc}",
+            "{position",
+            "position}",
+            "{position:x}",
+            "{position:99}",
+            "a\nb",
+            "a\\b",
+            "tmp-x",
+            "latest",
+            "-x",
+            " x",
+            "x ",
+            "{}",
+            "{time:3}",
+            "a\0b",
         ] {
             assert!(fill(template, FACTS).is_err(), "{template:?}");
         }

@@ -90,7 +90,8 @@ impl Vault for MemoryVault {
         let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
         let files = self.files.borrow();
         let below = files.keys().filter_map(|path| path.strip_prefix(&prefix));
-        let mut names: Vec<String> = below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
+        let mut names: Vec<String> =
+            below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
         names.dedup();
         Ok(names)
     }

@@ -41,9 +41,9 @@ impl<'a> Field<'a> {
             Field::Here(_) => (&[][..], 0),
             Field::Pieces(ids, len) => (ids, len as usize),
         };
-        ids.chunks_exact(32).enumerate().map(move |(i, id)| {
-            (Id(id.try_into().expect("a chunk of 32")), (len - i * PIECE).min(PIECE))
-        })
+        ids.chunks_exact(32)
+            .enumerate()
+            .map(move |(i, id)| (Id(id.try_into().expect("a chunk of 32")), (len - i * PIECE).min(PIECE)))
     }
 }
 

@@ -189,7 +189,7 @@ impl Leaves {
     fn push_large<'c>(&mut self, chunk: &'c [u8], out: &mut dyn LeafSink) -> Result<&'c [u8]> {
         let Some(mut large) = self.large.take() else { return Ok(chunk) };
         let rest = large.push(chunk, self.mode != Mode::Skip, out)?;
-        if large.key_left + large.value_left > 0 {
+        if large.is_open() {
             self.large = Some(large);
             return Ok(rest);
         }
@@ -238,7 +238,10 @@ fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
 impl Large {
     fn begin(key_len: usize, value_len: usize) -> Result<Self> {
         if key_len == SPILLED as usize {
-            return Err(Error::new(crate::Code::Io, "the store gave a key of 4 GiB, a length that is never used"));
+            return Err(Error::new(
+                crate::Code::Io,
+                "the store gave a key of 4 GiB, a length that is never used",
+            ));
         }
         let lengths = [key_len as u32, value_len as u32];
         let mut large = Self {
@@ -256,9 +259,14 @@ impl Large {
         Ok(large)
     }
 
+    /// Something is still to come. The two together may be more than a 32-bit `usize` holds.
+    fn is_open(&self) -> bool {
+        self.key_left > 0 || self.value_left > 0
+    }
+
     /// Takes what is this entry's; pieces are put only if they are kept.
     fn push<'c>(&mut self, mut chunk: &'c [u8], keep: bool, out: &mut dyn LeafSink) -> Result<&'c [u8]> {
-        while self.key_left + self.value_left > 0 && !chunk.is_empty() {
+        while self.is_open() && !chunk.is_empty() {
             let in_key = self.key_left > 0;
             let left = if in_key { self.key_left } else { self.value_left };
             let spilled = if in_key { self.key_len } else { self.value_len } as usize > PIECE;

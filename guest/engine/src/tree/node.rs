@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::item::Item;
 use crate::bytes::Cursor;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -44,6 +45,27 @@ impl Ref {
     }
 }
 
+impl Ref {
+    /// Fails unless the leaf with these items is what is said of it.
+    pub(crate) fn check_leaf(&self, items: &[Item<'_>]) -> Result<()> {
+        self.check(items.iter().map(|item| (1, u64::from(item.key.len()) + u64::from(item.value.len()))))
+    }
+
+    /// Fails unless the node's items, given as entries and bytes below each, are what is said of it.
+    pub(crate) fn check(&self, items: impl Iterator<Item = (u64, u64)>) -> Result<()> {
+        let mut sums = Some((0u32, 0u64, 0u64));
+        for (entries, bytes) in items {
+            sums = sums.and_then(|(n, e, b)| {
+                Some((n.checked_add(1)?, e.checked_add(entries)?, b.checked_add(bytes)?))
+            });
+        }
+        if sums != Some((self.items, self.entries, self.bytes)) {
+            return Err(Error::damaged(format!("node {} does not hold what is said of it", self.id)));
+        }
+        Ok(())
+    }
+}
+
 /// The references in the content of a node above level 0.
 pub(crate) fn refs(content: &[u8]) -> Result<impl Iterator<Item = Ref> + '_> {
     if content.is_empty() || !content.len().is_multiple_of(Ref::LEN) {
@@ -51,6 +73,10 @@ pub(crate) fn refs(content: &[u8]) -> Result<impl Iterator<Item = Ref> + '_> {
     }
     Ok(content.chunks_exact(Ref::LEN).filter_map(|item| Ref::decode(&mut Cursor(item))))
 }
+
+/// No tree is higher: entries of the highest rank alone make 5 levels of single references, above which only the
+/// ceiling cuts, and five more levels hold more entries than can be counted.
+pub(crate) const LEVEL_MAX: u8 = 15;
 
 /// A tree, from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +94,7 @@ impl Root {
     }
 
     pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Option<Self> {
-        Some(Self { level: cursor.u8()?, node: Ref::decode(cursor)? })
+        let level = cursor.u8().filter(|level| *level <= LEVEL_MAX)?;
+        Some(Self { level, node: Ref::decode(cursor)? })
     }
 }

@@ -93,8 +93,7 @@ impl Spine {
         let level = &mut self.levels[at];
         let Some(last) = level.items.last() else { return Ok(()) };
         let above = u8::try_from(at + 1).expect("a tree has few levels");
-        let kind =
-            if self.catalog { Kind::Catalog { level: above } } else { Kind::Node { level: above } };
+        let kind = if self.catalog { Kind::Catalog { level: above } } else { Kind::Node { level: above } };
         let node = Ref {
             id: out.put(kind, &level.content)?,
             items: level.items.len() as u32,

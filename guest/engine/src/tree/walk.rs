@@ -1,7 +1,7 @@
 //! Goes through a tree in order, holding one node a level.
 
 use super::node::{Ref, Root, refs};
-use crate::error::{Error, Place, Result};
+use crate::error::{Place, Result};
 use crate::id::Kind;
 
 /// Where content comes from.
@@ -61,16 +61,10 @@ impl Walk {
     fn open(&mut self, level: u8, node: &Ref, get: &dyn Get) -> Result<()> {
         let content = get.get(self.kind(level), node)?;
         let first = self.todo.len();
-        let (mut entries, mut bytes) = (0u64, 0u64);
-        for below in refs(&content).place(format_args!("node {}", node.id))? {
-            entries = entries.saturating_add(below.entries);
-            bytes = bytes.saturating_add(below.bytes);
-            self.todo.push((level - 1, below));
-        }
+        self.todo
+            .extend(refs(&content).place(format_args!("node {}", node.id))?.map(|below| (level - 1, below)));
+        node.check(self.todo[first..].iter().map(|(_, below)| (below.entries, below.bytes)))?;
         self.todo[first..].reverse();
-        if (entries, bytes) != (node.entries, node.bytes) || (self.todo.len() - first) as u64 != u64::from(node.items) {
-            return Err(Error::damaged(format!("node {} does not hold what is said of it", node.id)));
-        }
         Ok(())
     }
 

@@ -11,7 +11,8 @@ thread_local! {
 }
 
 /// Keeps the panic hook quiet about panics that [`contain`] turns into errors. All others go to the hook that was set
-/// before. For processes that read files they do not own; inside an application its hook is left alone.
+/// before. For reading what somebody else wrote; where only an application's own database is read, its hook is left
+/// alone.
 pub(super) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -2,7 +2,7 @@
 //!
 //! Nothing else carries a stored type exactly, because redb makes a type name of any class only from a database.
 
-use super::contain::contain;
+use super::contain::{contain, quiet};
 use super::fault::fault;
 use super::schema::Schema;
 use super::slots::WriteLease;
@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a template begins with; the last byte is the version of this envelope.
 const MAGIC: &[u8] = b"strongroom redb template\x01";
-/// An image of a hundred thousand tables is far smaller.
-const MAX_IMAGE: u64 = 1 << 30;
+/// An image of a hundred thousand tables is smaller.
+const MAX_IMAGE: u64 = 256 << 20;
 
 /// A file in memory.
 #[derive(Debug, Clone, Default)]
@@ -102,6 +102,7 @@ pub(super) fn read(template: &[u8]) -> Result<Vec<Schema>> {
         return Err(Error::new(ErrorCode::Corrupt, "the template contradicts its own length"));
     }
     let memory = Memory(Arc::new(Mutex::new(image.to_vec())));
+    quiet();
     contain("reading the template", || {
         memory.set_len(len).map_err(|error| fault("reading the template", redb::Error::Io(error)))?;
         let database = Builder::new()

@@ -1,34 +1,10 @@
 //! What is backed up comes back, and equal data has equal ids.
 
 use proptest::prelude::*;
-use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
-use strongroom_engine::{Depth, Job, Silent, Sink, Snapshot};
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable};
+use strongroom_engine::{Depth, Silent};
 
-fn job(name: &str, parts: u32) -> Job {
-    Job { name: name.into(), source: "test".into(), tables: None, position: None, time: 1_700_000_000, parts, part_min: 1 }
-}
-
-fn backup(vault: &MemoryVault, store: &ModelStore, name: &str, parts: u32) -> Snapshot {
-    let plan = strongroom_engine::prepare(vault, store, &job(name, parts), &Silent).unwrap();
-    let copy = |part| strongroom_engine::copy(vault, store, &plan.state, part, &Silent).unwrap();
-    // The order in which parts are copied does not matter.
-    let mut receipts: Vec<(u32, Vec<u8>)> = (0..plan.parts).rev().map(|part| (part, copy(part))).collect();
-    receipts.sort();
-    let receipts: Vec<Vec<u8>> = receipts.into_iter().map(|(_, receipt)| receipt).collect();
-    let draft = strongroom_engine::seal(vault, store, &plan.state, &receipts, &Silent).unwrap();
-    strongroom_engine::publish(vault, &draft.state).unwrap()
-}
-
-fn restore(vault: &MemoryVault, which: &str) -> Restored {
-    let mut restored = Restored::new();
-    let into = &mut restored;
-    strongroom_engine::restore(vault, which, None, false, &Silent, move |template| {
-        assert_eq!(template, b"a template");
-        Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>)
-    })
-    .unwrap();
-    restored
-}
+use crate::common::{backup, restore};
 
 fn entries() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
     let key = prop::collection::vec(any::<u8>(), 0..40);
@@ -58,7 +34,7 @@ proptest! {
         let second = backup(&other, &store, "b", parts);
         prop_assert_eq!(first.id, second.id);
         for (vault, name) in [(&one, "a"), (&other, "b")] {
-            prop_assert_eq!(&restore(vault, name), &store.tables);
+            prop_assert_eq!(&restore(vault, name).unwrap(), &store.tables);
             let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
             prop_assert!(verified.damage.is_empty(), "{:?}", verified.damage);
         }

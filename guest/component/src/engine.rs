@@ -1,0 +1,172 @@
+//! The verbs.
+
+use strongroom_engine::{self as engine, Code};
+
+use crate::Component;
+use crate::bindings::exports::strongroom::backup::engine as wit;
+use crate::imports::{Progress, Sink, Store};
+use crate::vault::vault;
+
+type Result<T> = std::result::Result<T, wit::Error>;
+
+impl From<engine::Error> for wit::Error {
+    fn from(e: engine::Error) -> Self {
+        use wit::ErrorCode as E;
+        let code = match e.code {
+            Code::NotFound => E::NotFound,
+            Code::Exists => E::Exists,
+            Code::Invalid => E::Invalid,
+            Code::NoRepository => E::NoRepository,
+            Code::NewerFormat => E::NewerFormat,
+            Code::Locked => E::Locked,
+            Code::Damaged => E::Damaged,
+            Code::Denied => E::Denied,
+            Code::Full => E::Full,
+            Code::Io => E::Io,
+            Code::Unsupported => E::Unsupported,
+            Code::Cancelled => E::Cancelled,
+            Code::Other => E::Other,
+        };
+        Self { code, message: e.message }
+    }
+}
+
+impl From<engine::Snapshot> for wit::Snapshot {
+    fn from(snapshot: engine::Snapshot) -> Self {
+        Self {
+            name: snapshot.name,
+            id: snapshot.id.hex(),
+            source: snapshot.source,
+            parent: snapshot.parent,
+            time: snapshot.time,
+            position: snapshot.position,
+            tables: snapshot.tables,
+            tables_left_out: snapshot.tables_left_out,
+            entries: snapshot.entries,
+            bytes: snapshot.bytes,
+            bytes_added: snapshot.bytes_added,
+            labels: snapshot.labels,
+        }
+    }
+}
+
+impl From<engine::Damage> for wit::Damage {
+    fn from(damage: engine::Damage) -> Self {
+        Self { file: damage.file, snapshots: damage.snapshots, tables: damage.tables, what: damage.what }
+    }
+}
+
+/// The job in the engine's words, and the name of the store.
+fn job(job: wit::Job) -> Result<(engine::Job, String)> {
+    if let Some((option, _)) = job.options.first() {
+        let message = format!("the engine knows no option {option:?}");
+        return Err(engine::Error::new(Code::Invalid, message).into());
+    }
+    let engine_job = engine::Job {
+        name: job.name,
+        source: job.source,
+        tables: job.tables,
+        position: job.position,
+        time: job.time,
+        parts: job.parts,
+        part_min: engine::PART_MIN,
+    };
+    // A full scan is what every backup does.
+    let _ = job.full_scan;
+    Ok((engine_job, job.store))
+}
+
+/// What every step after the first needs: the store's name travels with the plan.
+fn split_state(state: &[u8]) -> Result<(String, &[u8])> {
+    let wrong = || engine::Error::new(Code::Invalid, "this plan is not one that this component made");
+    let (len, rest) = state.split_first_chunk::<4>().ok_or_else(wrong)?;
+    let (store, state) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or_else(wrong)?;
+    Ok((String::from_utf8(store.to_vec()).map_err(|_| wrong())?, state))
+}
+
+impl wit::Guest for Component {
+    fn prepare(wanted: wit::Job) -> Result<wit::Plan> {
+        let (job, store) = job(wanted)?;
+        let plan = engine::prepare(vault()?, &Store::open(&store)?, &job, &Progress)?;
+        let mut state = (store.len() as u32).to_le_bytes().to_vec();
+        state.extend_from_slice(store.as_bytes());
+        state.extend_from_slice(&plan.state);
+        Ok(wit::Plan {
+            name: plan.name,
+            parts: plan.parts,
+            bytes_about: plan.bytes_about,
+            entries: plan.entries,
+            state,
+        })
+    }
+
+    fn copy(plan: wit::Plan, part: u32) -> Result<Vec<u8>> {
+        let (store, state) = split_state(&plan.state)?;
+        Ok(engine::copy(vault()?, &Store::open(&store)?, state, part, &Progress)?)
+    }
+
+    fn seal(plan: wit::Plan, receipts: Vec<Vec<u8>>) -> Result<wit::Draft> {
+        let (store, state) = split_state(&plan.state)?;
+        let draft = engine::seal(vault()?, &Store::open(&store)?, state, &receipts, &Progress)?;
+        Ok(wit::Draft { snapshot: draft.snapshot.into(), state: draft.state })
+    }
+
+    fn publish(draft: wit::Draft) -> Result<wit::Snapshot> {
+        Ok(engine::publish(vault()?, &draft.state)?.into())
+    }
+
+    fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
+        let (snapshots, unreadable) = engine::snapshots(vault()?)?;
+        let damage = unreadable.into_iter().map(|unreadable| wit::Damage {
+            file: unreadable.file,
+            snapshots: Vec::new(),
+            tables: Vec::new(),
+            what: unreadable.error.message,
+        });
+        Ok((snapshots.into_iter().map(Into::into).collect(), damage.collect()))
+    }
+
+    fn find(which: String) -> Result<wit::Snapshot> {
+        Ok(engine::find(vault()?, &which)?.into())
+    }
+
+    fn tables(snapshot: String) -> Result<Vec<wit::Table>> {
+        let opened = engine::open(vault()?, &snapshot)?;
+        let table = |table: &engine::SnapshotTable| wit::Table {
+            name: table.name.clone(),
+            multimap: table.multimap,
+            entries: table.entries,
+            bytes: table.bytes,
+            key_type: table.key_type.clone(),
+            value_type: table.value_type.clone(),
+            id: table.id().hex(),
+        };
+        Ok(opened.tables().iter().map(table).collect())
+    }
+
+    fn restore(
+        snapshot: String,
+        tables: Option<Vec<String>>,
+        sink: String,
+        skip_damaged: bool,
+    ) -> Result<Vec<wit::Damage>> {
+        let create = |template: &[u8]| Ok(Box::new(Sink::create(&sink, template)?) as Box<dyn engine::Sink>);
+        let damage = engine::restore(vault()?, &snapshot, tables.as_deref(), skip_damaged, &Progress, create)?;
+        Ok(damage.into_iter().map(Into::into).collect())
+    }
+
+    fn verify(snapshot: Option<String>, depth: wit::Depth) -> Result<wit::Verified> {
+        let depth = match depth {
+            wit::Depth::Structure => engine::Depth::Structure,
+            wit::Depth::Data => engine::Depth::Data,
+            wit::Depth::Sample((share, number)) => engine::Depth::Sample(share, number),
+        };
+        let verified = engine::verify(vault()?, snapshot.as_deref(), depth, &Progress)?;
+        Ok(wit::Verified {
+            snapshots: verified.snapshots,
+            objects: verified.objects,
+            bytes: verified.bytes,
+            damage: verified.damage.into_iter().map(Into::into).collect(),
+        })
+    }
+}

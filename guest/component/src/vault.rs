@@ -1,0 +1,166 @@
+//! The repository's directory through WASI.
+//!
+//! Straight on the descriptors: one host call reads or writes at a place, where the standard library makes several.
+
+use strongroom_engine::{Code, Error, Result, Vault, VaultFile};
+use wasip2::filesystem::preopens::get_directories;
+use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+
+/// No host gives more at once.
+const READ_MAX: usize = 64 << 10;
+/// Nor should it be asked to take more.
+const WRITE_MAX: usize = 4 << 20;
+
+/// The one directory that this component was given.
+pub(crate) struct WasiVault {
+    root: Descriptor,
+}
+
+/// The vault of this instance, which lives as long as it.
+pub(crate) fn vault() -> Result<&'static WasiVault> {
+    thread_local! {
+        static VAULT: std::cell::OnceCell<&'static WasiVault> = const { std::cell::OnceCell::new() };
+    }
+    VAULT.with(|vault| match vault.get() {
+        Some(vault) => Ok(*vault),
+        None => {
+            let (root, _) = get_directories().into_iter().next().ok_or_else(|| {
+                Error::new(Code::Denied, "no directory was granted; the engine needs the repository's")
+            })?;
+            let opened: &'static WasiVault = Box::leak(Box::new(WasiVault { root }));
+            Ok(*vault.get_or_init(|| opened))
+        }
+    })
+}
+
+fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
+    let path = if path.is_empty() { "the repository" } else { path };
+    let (code, why) = match code {
+        ErrorCode::NoEntry => (Code::NotFound, "it is not there"),
+        ErrorCode::Exist => (Code::Exists, "it is there already"),
+        ErrorCode::Access | ErrorCode::NotPermitted => (Code::Denied, "permission is missing"),
+        ErrorCode::ReadOnly => (Code::Denied, "the directory is read-only"),
+        ErrorCode::InsufficientSpace | ErrorCode::Quota => {
+            (Code::Full, "no room is left; free some, or prune, and run it again")
+        }
+        ErrorCode::FileTooLarge => (Code::Full, "the file system takes no larger file"),
+        ErrorCode::IsDirectory => (Code::Io, "it is a directory"),
+        ErrorCode::NotDirectory => (Code::Io, "it is no directory"),
+        other => return Error::new(Code::Io, format!("cannot {doing} {path}: {}", other.message())),
+    };
+    Error::new(code, format!("cannot {doing} {path}: {why}"))
+}
+
+impl WasiVault {
+    fn open_with(&self, path: &str, open: OpenFlags, flags: DescriptorFlags, doing: &str) -> Result<File> {
+        let descriptor = self.root.open_at(PathFlags::empty(), path, open, flags);
+        let descriptor = descriptor.map_err(|code| error(path, doing, code))?;
+        Ok(File { descriptor, path: path.to_owned() })
+    }
+
+    /// Does something with a folder.
+    fn with_dir<T>(&self, dir: &str, act: impl FnOnce(&Descriptor) -> Result<T>) -> Result<T> {
+        if dir.is_empty() {
+            return act(&self.root);
+        }
+        act(&self.open_with(dir, OpenFlags::DIRECTORY, DescriptorFlags::READ, "open")?.descriptor)
+    }
+}
+
+impl Vault for WasiVault {
+    fn create(&self, path: &str) -> Result<Box<dyn VaultFile>> {
+        let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
+        let file = self.open_with(path, OpenFlags::CREATE | OpenFlags::EXCLUSIVE, flags, "create")?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn VaultFile>> {
+        Ok(Box::new(self.open_with(path, OpenFlags::empty(), DescriptorFlags::READ, "open")?))
+    }
+
+    fn len(&self, path: &str) -> Result<u64> {
+        let stat = self.root.stat_at(PathFlags::empty(), path);
+        Ok(stat.map_err(|code| error(path, "look at", code))?.size)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.root.rename_at(from, &self.root, to).map_err(|code| error(from, "rename", code))
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.root.unlink_file_at(path).map_err(|code| error(path, "remove", code))
+    }
+
+    fn make_dir(&self, path: &str) -> Result<()> {
+        match self.root.create_directory_at(path) {
+            Ok(()) | Err(ErrorCode::Exist) => Ok(()),
+            Err(code) => Err(error(path, "make", code)),
+        }
+    }
+
+    fn list(&self, dir: &str) -> Result<Vec<String>> {
+        let wrong = |code| error(dir, "list", code);
+        self.with_dir(dir, |dir| {
+            let entries = dir.read_directory().map_err(wrong)?;
+            let mut names = Vec::new();
+            while let Some(entry) = entries.read_directory_entry().map_err(wrong)? {
+                names.push(entry.name);
+            }
+            Ok(names)
+        })
+    }
+
+    fn sync_dir(&self, dir: &str) -> Result<()> {
+        self.with_dir(dir, |descriptor| descriptor.sync().map_err(|code| error(dir, "sync", code)))
+    }
+}
+
+struct File {
+    descriptor: Descriptor,
+    path: String,
+}
+
+impl VaultFile for File {
+    fn write_at(&mut self, mut offset: u64, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let written = self.descriptor.write(&bytes[..bytes.len().min(WRITE_MAX)], offset);
+            let written = written.map_err(|code| error(&self.path, "write", code))?;
+            if written == 0 {
+                return Err(error(&self.path, "write", ErrorCode::InsufficientSpace));
+            }
+            offset += written;
+            let written = usize::try_from(written).unwrap_or(usize::MAX);
+            bytes = bytes.get(written..).ok_or_else(|| error(&self.path, "write", ErrorCode::Io))?;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while bytes.len() < len {
+            let wanted = (len - bytes.len()).min(READ_MAX) as u64;
+            let read = self.descriptor.read(wanted, offset + bytes.len() as u64);
+            let (read, end) = read.map_err(|code| error(&self.path, "read", code))?;
+            if read.is_empty() {
+                break;
+            }
+            if bytes.is_empty() {
+                bytes = read;
+            } else {
+                bytes.extend_from_slice(&read);
+            }
+            if end {
+                break;
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(self.descriptor.stat().map_err(|code| error(&self.path, "look at", code))?.size)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.descriptor.sync().map_err(|code| error(&self.path, "sync", code))
+    }
+}

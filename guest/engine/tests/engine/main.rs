@@ -1,0 +1,17 @@
+//! The engine from outside: stores and vaults in memory, one module per behaviour.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+mod corruption;
+mod garbage;
+mod history;
+mod hostile_keys;
+mod increments;
+mod index_files;
+mod interrupted;
+mod large;
+mod lost_packs;
+mod names;
+mod opened;
+mod round_trip;
+mod snapshot_files;

@@ -1,0 +1,223 @@
+//! A restore is all there or not there at all.
+
+mod common;
+
+use common::{copy, drain, filled, scan};
+use redb::{Builder, ConcurrencyMode, Database, MultimapTableDefinition, TableDefinition};
+use std::fs;
+use strongroom_store::redb::{RedbSink, RedbStore};
+use strongroom_store::{ErrorCode, Sink, Store, Table, frame};
+
+struct Source {
+    dir: tempfile::TempDir,
+    _database: Database,
+    store: RedbStore,
+    tables: Vec<Table>,
+}
+
+fn source() -> Source {
+    let dir = tempfile::tempdir().unwrap();
+    let database = filled(&dir.path().join("a.redb"), &[]);
+    let txn = database.begin_write().unwrap();
+    {
+        let mut plain = txn.open_table(TableDefinition::<u64, &[u8]>::new("plain")).unwrap();
+        let mut multi = txn.open_multimap_table(MultimapTableDefinition::<u8, u64>::new("multi")).unwrap();
+        for i in 0..20_000 {
+            plain.insert(i, &[i as u8; 100][..]).unwrap();
+            multi.insert(i as u8 % 3, i).unwrap();
+        }
+    }
+    txn.commit().unwrap();
+    let store = RedbStore::live(&database).unwrap();
+    let tables = store.tables().unwrap();
+    Source { dir, _database: database, store, tables }
+}
+
+impl Source {
+    fn sink(&self) -> RedbSink {
+        let mut sink = RedbSink::new(&self.dir.path().join("out.redb"), false).unwrap();
+        sink.create(&self.store.template().unwrap()).unwrap();
+        sink
+    }
+
+    fn entries(&self, table: &str) -> Vec<u8> {
+        drain(self.store.scan(table, None, None).unwrap(), 1 << 20).unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(self.dir.path()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_sink_that_is_dropped() {
+    let source = source();
+    for stage in 0..4 {
+        let mut sink = source.sink();
+        if stage > 0 {
+            sink.table(&source.tables[1]).unwrap();
+            sink.append(&source.entries("plain")).unwrap();
+        }
+        if stage > 1 {
+            sink.finish_table().unwrap();
+        }
+        if stage > 2 {
+            sink.finish().unwrap();
+        }
+        assert_eq!(source.names(), ["a.redb", "out.redb.partial"]);
+        drop(sink);
+        assert_eq!(source.names(), ["a.redb"], "stage {stage}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_restored_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let source = source();
+    let out = source.dir.path().join("out.redb");
+    copy(&source.store, &out, 1 << 20).unwrap();
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(source.names(), ["a.redb", "out.redb"]);
+}
+
+#[test]
+fn an_existing_file_stays_whole_until_it_may_be_replaced() {
+    let source = source();
+    let out = source.dir.path().join("out.redb");
+    fs::write(&out, b"precious").unwrap();
+    assert_eq!(RedbSink::new(&out, false).err().unwrap().code, ErrorCode::Exists);
+    let mut sink = RedbSink::new(&out, true).unwrap();
+    sink.create(&source.store.template().unwrap()).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    Box::new(sink).publish().unwrap();
+    assert!(RedbStore::open(&out).unwrap().tables().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_not_replaced() {
+    let source = source();
+    let mut sink = source.sink();
+    sink.finish().unwrap();
+    let out = source.dir.path().join("out.redb");
+    fs::write(&out, b"precious").unwrap();
+    assert_eq!(Box::new(sink).publish().unwrap_err().code, ErrorCode::Exists);
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    assert_eq!(source.names(), ["a.redb", "out.redb"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_database_that_is_open_is_not_replaced() {
+    let source = source();
+    let out = source.dir.path().join("open.redb");
+    for mode in [ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter] {
+        let _open = Builder::new().set_concurrency_mode(mode).create(&out).unwrap();
+        assert_eq!(RedbSink::new(&out, true).err().unwrap().code, ErrorCode::Busy, "{mode:?}");
+    }
+    RedbSink::new(&out, true).unwrap();
+}
+
+#[test]
+fn a_leftover_is_replaced_but_not_that_of_a_restore_that_runs() {
+    let source = source();
+    fs::write(source.dir.path().join("out.redb.partial"), b"of an interrupted restore").unwrap();
+    let mut sink = source.sink();
+    sink.table(&source.tables[0]).unwrap();
+    if cfg!(target_os = "linux") {
+        let second = RedbSink::new(&source.dir.path().join("out.redb"), false);
+        assert_eq!(second.err().unwrap().code, ErrorCode::Busy);
+    }
+    sink.append(&source.entries("multi")).unwrap();
+    sink.finish_table().unwrap();
+    sink.finish().unwrap();
+    Box::new(sink).publish().unwrap();
+    let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
+    assert_eq!(again.tables().unwrap().len(), 1, "a table that is left out is not there");
+    assert_eq!(scan(&again, "multi"), scan(&source.store, "multi"));
+}
+
+#[test]
+fn a_table_can_be_given_up_and_begun_again() {
+    let source = source();
+    let mut sink = source.sink();
+    for table in &source.tables {
+        let entries = source.entries(&table.name);
+        // Cut off, twice the same key, impossible lengths, and simply given up.
+        let cut = &entries[..entries.len() - 1];
+        let twice = [&entries[..], &entries[entries.len() - unpacked_len(&entries)..]].concat();
+        let garbage = [0xff; 100];
+        for bad in [cut, &twice, &garbage] {
+            sink.table(table).unwrap();
+            let failed = sink.append(bad).and_then(|()| sink.finish_table());
+            assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt, "{}", table.name);
+            sink.abandon_table().unwrap();
+        }
+        sink.table(table).unwrap();
+        sink.append(&entries[..entries.len() / 2]).unwrap();
+        sink.abandon_table().unwrap();
+        sink.table(table).unwrap();
+        sink.append(&entries).unwrap();
+        assert_eq!(sink.finish_table().unwrap(), table.entries);
+    }
+    sink.finish().unwrap();
+    Box::new(sink).publish().unwrap();
+    let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
+    for table in &source.tables {
+        assert_eq!(scan(&again, &table.name), scan(&source.store, &table.name));
+    }
+}
+
+/// How long the last entry is.
+fn unpacked_len(entries: &[u8]) -> usize {
+    let mut last = 0;
+    let count = |key: &[u8], value: &[u8]| {
+        last = frame::HEADER + key.len() + value.len();
+        Ok(())
+    };
+    frame::Decoder::new().decode(entries, count).unwrap();
+    last
+}
+
+#[test]
+fn calls_out_of_order_are_errors() {
+    let source = source();
+    let mut sink = RedbSink::new(&source.dir.path().join("out.redb"), false).unwrap();
+    assert!(sink.table(&source.tables[0]).is_err());
+    assert!(sink.finish().is_err());
+    sink.create(&source.store.template().unwrap()).unwrap();
+    assert!(sink.create(&source.store.template().unwrap()).is_err());
+    assert!(sink.append(b"").is_err());
+    assert!(sink.finish_table().is_err());
+    assert!(sink.abandon_table().is_err());
+    sink.table(&source.tables[0]).unwrap();
+    assert!(sink.table(&source.tables[1]).is_err());
+    assert!(sink.finish().is_err());
+    sink.finish_table().unwrap();
+    sink.finish().unwrap();
+    assert!(sink.finish().is_err());
+    assert!(sink.table(&source.tables[1]).is_err());
+    drop(sink);
+    assert!(Box::new(source.sink()).publish().is_err());
+    assert_eq!(source.names(), ["a.redb"]);
+}
+
+#[test]
+fn a_table_that_is_not_the_templates_is_refused() {
+    let source = source();
+    let mut sink = source.sink();
+    let mut other = source.tables[0].clone();
+    other.name = "other".to_owned();
+    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+    let mut other = source.tables[0].clone();
+    other.identity = source.tables[1].identity.clone();
+    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+    let mut other = source.tables[0].clone();
+    other.multimap = false;
+    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+    sink.table(&source.tables[0]).unwrap();
+}

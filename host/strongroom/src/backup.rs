@@ -1,0 +1,252 @@
+//! Backing up.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use strongroom_store::Store;
+
+use crate::directory::{self, Made};
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::Grants;
+use crate::lock::Lock;
+use crate::model::Snapshot;
+use crate::repository::Repository;
+use crate::sandbox::{Access, Instance, Memory, on_own_thread, wit};
+use crate::source::Source;
+
+/// How to back up: what the snapshot is called, and what goes into it.
+///
+/// ```
+/// # use strongroom::Backup;
+/// let backup = Backup::new().name("{source}-{position:07}").source("ledger").position("meta/height");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Backup {
+    name: String,
+    source: Option<String>,
+    tables: Option<Vec<String>>,
+    position: Option<String>,
+    threads: Option<usize>,
+    override_permissions: bool,
+    time: Option<SystemTime>,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self {
+            name: "{source}-{time}".to_owned(),
+            source: None,
+            tables: None,
+            position: None,
+            threads: None,
+            override_permissions: false,
+            time: None,
+        }
+    }
+}
+
+/// Threads that copy, unless the caller says otherwise: more only take memory from each other.
+const THREADS_MAX: usize = 4;
+/// Parts for each thread, so that none waits long for another at the end.
+const PARTS_PER_THREAD: usize = 3;
+
+impl Backup {
+    /// All tables, named by source and time.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The name of the snapshot, or a template for it: `{source}`, `{time}` (UTC), `{position}` and `{seq}` are filled
+    /// in, numbers with leading zeros as in `{position:07}`. A name that is taken is refused.
+    #[must_use]
+    pub fn name(mut self, template: impl Into<String>) -> Self {
+        self.name = template.into();
+        self
+    }
+
+    /// Which database this is among those that share the repository. Without this, what the source says of itself.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Only tables whose names match one of these globs (`*`, `?`).
+    #[must_use]
+    pub fn tables(mut self, globs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tables = Some(globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Where the database says how far it is, for redb `TABLE/KEY`. If nothing is there, nothing is backed up.
+    #[must_use]
+    pub fn position(mut self, at: impl Into<String>) -> Self {
+        self.position = Some(at.into());
+        self
+    }
+
+    /// How many threads copy at once.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Takes the directory away from group and others instead of refusing one that they can see.
+    #[must_use]
+    pub fn override_permissions(mut self, yes: bool) -> Self {
+        self.override_permissions = yes;
+        self
+    }
+
+    /// The time that the snapshot bears, instead of now.
+    #[must_use]
+    pub fn time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    fn job(&self, source: &str, threads: usize) -> wit::Job {
+        let time = self.time.unwrap_or_else(SystemTime::now);
+        wit::Job {
+            store: "store".to_owned(),
+            name: self.name.clone(),
+            source: source.to_owned(),
+            tables: self.tables.clone(),
+            position: self.position.clone(),
+            time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            full_scan: false,
+            parts: if threads == 1 { 1 } else { (threads * PARTS_PER_THREAD) as u32 },
+            options: Vec::new(),
+        }
+    }
+}
+
+impl Repository {
+    /// Backs up a database as it is at this moment, beside its writers.
+    ///
+    /// When this returns, the snapshot is durable. When it fails, or the process ends in between, earlier snapshots are
+    /// as they were, and the next backup goes on with what was already written.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Exists`] for a name that is taken, [`ErrorCode::Locked`] if another run writes to the repository,
+    /// [`ErrorCode::NotFound`] if there is no position where one was asked for or no table that matches,
+    /// [`ErrorCode::Full`] if there is no room, and others, each with a message that says what to do.
+    pub fn backup<S: Source + ?Sized>(&self, source: &S, backup: &Backup) -> Result<Snapshot> {
+        let name = backup.source.clone().unwrap_or_else(|| source.name());
+        let store = source.store()?;
+        if let Some(at) = &backup.position {
+            // Nothing is made for a backup that cannot be named.
+            store.position(at)?;
+        }
+        let made = directory::prepare(self.dir(), backup.override_permissions)?;
+        let done = self.backup_locked(&name, store, backup).map_err(|e| self.named(e));
+        if done.is_err() && made == Made::Now {
+            // Only if nothing was written to it.
+            let _ = std::fs::remove_dir(self.dir());
+        }
+        done
+    }
+
+    fn backup_locked(&self, source: &str, store: Arc<dyn Store>, backup: &Backup) -> Result<Snapshot> {
+        let _lock = Lock::take(self.dir(), "a backup")?;
+        let span = tracing::info_span!("strongroom", verb = "backup", repository = %self.dir().display());
+        let threads = backup.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+        });
+        let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
+        let memory = Memory::new(self.sandbox().budgets().memory);
+        let done = on_own_thread("backup", || {
+            let _in = span.enter();
+            let mut engine = Instance::new(self.sandbox(), self.dir(), Access::Write, &grants, &memory)?;
+            let job = backup.job(source, threads);
+            let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
+            tracing::info!(
+                snapshot = plan.name,
+                entries = plan.entries,
+                bytes = plan.bytes_about,
+                parts = plan.parts,
+                "Writing backup database."
+            );
+            grants.meter.set_total(plan.bytes_about, plan.entries);
+            let parts = Parts::new(&plan);
+            std::thread::scope(|scope| {
+                for number in 1..threads.min(plan.parts as usize) {
+                    let (parts, grants, memory, span) = (&parts, &grants, &memory, &span);
+                    let copy = move || {
+                        let copied = on_own_thread(&format!("copy-{number}"), || {
+                            let _in = span.enter();
+                            let mut engine =
+                                Instance::new(self.sandbox(), self.dir(), Access::Write, grants, memory)?;
+                            parts.copy(&mut engine, grants)
+                        });
+                        parts.note(copied, grants);
+                    };
+                    scope.spawn(copy);
+                }
+                parts.note(parts.copy(&mut engine, &grants), &grants);
+            });
+            let receipts = parts.receipts()?;
+            let draft = engine.call(|engine, store| engine.call_seal(store, &plan, &receipts))?;
+            if grants.meter.is_over() {
+                return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
+            }
+            let snapshot: Snapshot = engine.call(|engine, store| engine.call_publish(store, &draft))?.into();
+            tracing::info!(snapshot = snapshot.name, id = snapshot.id, added = snapshot.bytes_added, "published");
+            Ok(snapshot)
+        });
+        done.map_err(|e| grants.meter.explain(e))
+    }
+}
+
+/// The parts of a plan, taken one by one by whoever is free.
+struct Parts<'p> {
+    plan: &'p wit::Plan,
+    next: AtomicU32,
+    receipts: Mutex<Vec<Option<Vec<u8>>>>,
+    error: Mutex<Option<Error>>,
+}
+
+impl<'p> Parts<'p> {
+    fn new(plan: &'p wit::Plan) -> Self {
+        Self {
+            plan,
+            next: AtomicU32::new(0),
+            receipts: Mutex::new(vec![None; plan.parts as usize]),
+            error: Mutex::new(None),
+        }
+    }
+
+    /// Copies parts until there is none left.
+    fn copy(&self, engine: &mut Instance, grants: &Grants) -> Result<()> {
+        loop {
+            let part = self.next.fetch_add(1, Ordering::Relaxed);
+            if part >= self.plan.parts || grants.meter.is_over() {
+                return Ok(());
+            }
+            tracing::debug!(part, of = self.plan.parts, "copying");
+            let receipt = engine.call(|engine, store| engine.call_copy(store, self.plan, part))?;
+            let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+            receipts[part as usize] = Some(receipt);
+        }
+    }
+
+    /// The first error counts; the others only stopped because of it.
+    fn note(&self, copied: Result<()>, grants: &Grants) {
+        if let Err(e) = copied {
+            grants.meter.fail();
+            self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        }
+    }
+
+    fn receipts(self) -> Result<Vec<Vec<u8>>> {
+        if let Some(e) = self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(e);
+        }
+        let receipts = self.receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let receipts: Option<Vec<Vec<u8>>> = receipts.into_iter().collect();
+        receipts.ok_or_else(|| Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"))
+    }
+}

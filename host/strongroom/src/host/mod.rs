@@ -1,0 +1,34 @@
+//! What the engine's imports do: the granted store, the granted sink, and whoever listens.
+
+pub(crate) mod progress;
+pub(crate) mod sink;
+pub(crate) mod store;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use strongroom_store as kv;
+
+pub(crate) use progress::Meter;
+
+/// What one run may touch besides its directory, shared by its instances. Everything that is not here is denied.
+pub(crate) struct Grants {
+    /// The store to read, under any name.
+    pub(crate) store: Option<Arc<dyn kv::Store>>,
+    /// The sink to fill, once.
+    pub(crate) sink: Mutex<Option<Box<dyn kv::Sink>>>,
+    /// The sink when the engine has finished it: what is left is to publish it.
+    pub(crate) finished: Mutex<Option<Box<dyn kv::Sink>>>,
+    pub(crate) meter: Meter,
+}
+
+impl Grants {
+    /// Nothing but somebody who listens.
+    pub(crate) fn new(meter: Meter) -> Self {
+        Self { store: None, sink: Mutex::new(None), finished: Mutex::new(None), meter }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.meter.deadline()
+    }
+}

@@ -1,0 +1,147 @@
+//! `progress`: how far a run is, and whether it should stop.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::error::{Error, ErrorCode};
+use crate::sandbox::State;
+use crate::sandbox::wit_backup::progress;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// What is being done: `copy`, `seal`, `restore`, `verify`.
+    pub phase: &'a str,
+    /// Bytes of keys and values (or, while verifying, of content) that are done.
+    pub bytes: u64,
+    /// Entries that are done.
+    pub entries: u64,
+    /// About how many bytes there are in all; 0 if that is not known.
+    pub bytes_total: u64,
+    /// How many entries there are in all; 0 if that is not known.
+    pub entries_total: u64,
+}
+
+/// Is told how far a run is, about ten times a second or more, from whatever thread is at work.
+pub type OnProgress = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+
+/// Asks a run to stop, from any thread or from a signal handler. The run then ends with
+/// [`ErrorCode::Cancelled`](crate::ErrorCode::Cancelled), and the repository is whole.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Nobody has asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Adds up what the instances of a run report.
+pub(crate) struct Meter {
+    on_progress: Option<OnProgress>,
+    cancel: Cancel,
+    /// Set when one of several instances has failed: the others stop.
+    failed: AtomicBool,
+    deadline: Option<Instant>,
+    late: AtomicBool,
+    bytes: AtomicU64,
+    entries: AtomicU64,
+    bytes_total: AtomicU64,
+    entries_total: AtomicU64,
+    /// What was told, so that callbacks come one at a time.
+    telling: Mutex<()>,
+}
+
+impl Meter {
+    pub(crate) fn new(on_progress: Option<OnProgress>, cancel: Cancel, deadline: Option<Instant>) -> Self {
+        Self {
+            on_progress,
+            cancel,
+            failed: AtomicBool::new(false),
+            deadline,
+            late: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(0),
+            entries_total: AtomicU64::new(0),
+            telling: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn set_total(&self, bytes: u64, entries: u64) {
+        self.bytes_total.store(bytes, Ordering::Relaxed);
+        self.entries_total.store(entries, Ordering::Relaxed);
+    }
+
+    /// The others of this run should stop.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run should end, for whatever reason.
+    pub(crate) fn is_over(&self) -> bool {
+        if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            self.late.store(true, Ordering::Relaxed);
+        }
+        self.cancel.is_cancelled() || self.failed.load(Ordering::Relaxed) || self.late.load(Ordering::Relaxed)
+    }
+
+    /// An end that the time budget brought about says so.
+    pub(crate) fn explain(&self, e: Error) -> Error {
+        if e.code() == ErrorCode::Cancelled && self.late.load(Ordering::Relaxed) {
+            let message = "the run took longer than its time budget; nothing was published. Raise it with --timeout or \
+                           Budgets::time";
+            return Error::new(ErrorCode::Budget, message);
+        }
+        e
+    }
+
+    pub(crate) fn advance(&self, phase: &str, bytes: u64, entries: u64) -> bool {
+        let add = |sum: &AtomicU64, more: u64| sum.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
+        let (bytes, entries) = (add(&self.bytes, bytes), add(&self.entries, entries));
+        if let Some(on_progress) = &self.on_progress {
+            let _one_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+            on_progress(Progress {
+                phase,
+                bytes,
+                entries,
+                bytes_total: self.bytes_total.load(Ordering::Relaxed),
+                entries_total: self.entries_total.load(Ordering::Relaxed),
+            });
+        }
+        !self.is_over()
+    }
+}
+
+impl progress::Host for State {
+    fn advance(&mut self, phase: String, bytes: u64, entries: u64) -> wasmtime::Result<bool> {
+        Ok(self.grants.meter.advance(&phase, bytes, entries))
+    }
+
+    fn log(&mut self, level: progress::Level, message: String) -> wasmtime::Result<()> {
+        let message = crate::sandbox::readable(message.as_bytes());
+        match level {
+            progress::Level::Debug => tracing::debug!(component = "engine", "{message}"),
+            progress::Level::Info => tracing::info!(component = "engine", "{message}"),
+            progress::Level::Warn => tracing::warn!(component = "engine", "{message}"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Backups of embedded key-value databases, while they are in use.
+//!
+//! The backup logic is a WebAssembly component. It sees the database only as entries that come in, and can touch
+//! nothing but the directory of backups. This crate runs it.
+//!
+//! ```
+//! use strongroom::{Backup, Depth, Repository, Restore};
+//! use redb::{Database, ReadableDatabase, TableDefinition};
+//!
+//! const ACCOUNTS: TableDefinition<&str, u64> = TableDefinition::new("accounts");
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let dir = tempfile::tempdir()?;
+//!     let db = Database::create(dir.path().join("app.redb"))?;
+//!     let write = db.begin_write()?;
+//!     write.open_table(ACCOUNTS)?.insert("alice", 100)?;
+//!     write.commit()?;
+//!
+//!     // Back up, beside whatever else the application does with the database.
+//!     let repository = Repository::at(dir.path().join("backups"))?;
+//!     let snapshot = repository.backup(&db, &Backup::new())?;
+//!     assert_eq!(snapshot.entries, 1);
+//!
+//!     // Is all of it there, byte by byte?
+//!     assert!(repository.verify(None, Depth::Data)?.damage.is_empty());
+//!
+//!     // Restore to a new file, which the application opens with its own definitions.
+//!     let restored = dir.path().join("restored.redb");
+//!     repository.restore("latest", &restored, &Restore::new())?;
+//!     let db = Database::open(&restored)?;
+//!     let accounts = db.begin_read()?.open_table(ACCOUNTS)?;
+//!     assert_eq!(accounts.get("alice")?.map(|balance| balance.value()), Some(100));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
+
+mod backup;
+mod directory;
+mod error;
+mod host;
+mod lock;
+mod model;
+mod read;
+mod repository;
+mod restore;
+mod sandbox;
+mod source;
+
+pub use backup::Backup;
+pub use error::{Error, ErrorCode, Result};
+pub use host::progress::{Cancel, OnProgress, Progress};
+pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use repository::Repository;
+pub use restore::{Restore, Restored};
+pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
+pub use source::Source;
+pub use strongroom_artifacts::ENGINE;
+pub use strongroom_store as store;
+pub use strongroom_store::redb::{RedbSink, RedbStore};
+pub use strongroom_store::{Entries, Sink, Store};

@@ -1,0 +1,75 @@
+//! Reading a table out of a snapshot, without restoring it.
+
+use std::ops::ControlFlow;
+
+use strongroom_store::frame::Decoder;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::Grants;
+use crate::repository::Repository;
+use crate::sandbox::Access;
+
+/// Bytes that are asked of the engine at once.
+const CHUNK: u32 = 1 << 20;
+
+impl Repository {
+    /// Goes through the entries of a table in its own order, until `each` breaks or there is none left.
+    pub fn scan(
+        &self,
+        snapshot: &str,
+        table: &str,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send,
+    ) -> Result<()> {
+        let grants = Grants::new(self.meter());
+        self.run("scan", Access::Read, grants, |engine, grants| {
+            let opened = answer(engine.with_snapshots(|stores, store| stores.call_open(&mut *store, snapshot))?)?;
+            let entries = answer(engine.with_snapshots(|stores, store| {
+                stores.store().call_scan(&mut *store, opened, table, None, None)
+            })?)?;
+            let mut decoder = Decoder::new();
+            loop {
+                let chunk = answer(engine.with_snapshots(|stores, store| {
+                    stores.bytes().call_read(&mut *store, entries, CHUNK)
+                })?)?;
+                if chunk.is_empty() {
+                    return Ok(decoder.finish()?);
+                }
+                if !grants.meter.advance("read", chunk.len() as u64, 0) {
+                    return Err(Error::new(ErrorCode::Cancelled, "stopped on request"));
+                }
+                let mut stopped = None;
+                let decoded = decoder.decode(&chunk, |key, value| match each(key, value) {
+                    Ok(ControlFlow::Continue(())) => Ok(()),
+                    other => {
+                        stopped = Some(other.map(|_| ()));
+                        Err(strongroom_store::Error::new(strongroom_store::ErrorCode::Cancelled, "enough"))
+                    }
+                });
+                match stopped {
+                    Some(stopped) => return stopped,
+                    None => decoded?,
+                }
+            }
+        })
+    }
+}
+
+/// What a store that a component exports answers.
+fn answer<T>(answer: std::result::Result<T, crate::sandbox::SnapshotError>) -> Result<T> {
+    use crate::sandbox::SnapshotErrorCode as S;
+    answer.map_err(|e| {
+        let code = match e.code {
+            S::NotFound => ErrorCode::NotFound,
+            S::Exists => ErrorCode::Exists,
+            S::Denied => ErrorCode::Denied,
+            S::Busy => ErrorCode::Locked,
+            S::Unsupported => ErrorCode::Unsupported,
+            S::Corrupt => ErrorCode::Damaged,
+            S::Io => ErrorCode::Io,
+            S::Full => ErrorCode::Full,
+            S::Cancelled => ErrorCode::Cancelled,
+            S::Other => ErrorCode::Other,
+        };
+        Error::new(code, crate::sandbox::readable(e.message.as_bytes()))
+    })
+}

@@ -1,0 +1,141 @@
+//! A repository, and what every verb on it shares.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::progress::{Cancel, OnProgress, Progress};
+use crate::host::{Grants, Meter};
+use crate::model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+use crate::sandbox::{Access, Instance, Memory, Sandbox, on_own_thread, wit};
+use crate::directory;
+
+/// A directory of snapshots.
+///
+/// Every verb blocks until it is done, does its work on threads of its own, and may be called from anywhere, also from
+/// inside an asynchronous task (which it then blocks). Any number of readers and one writer may be at work at once.
+#[derive(Clone)]
+pub struct Repository {
+    dir: PathBuf,
+    sandbox: Sandbox,
+    on_progress: Option<OnProgress>,
+    cancel: Cancel,
+}
+
+impl Repository {
+    /// The repository in this directory, which need not exist yet: the first backup makes it.
+    pub fn at(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::with_sandbox(dir, Sandbox::shared()?)
+    }
+
+    /// The same, with an engine or budgets of one's own.
+    pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
+        let dir = dir.as_ref();
+        let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
+        Ok(Self { dir: absolute, sandbox, on_progress: None, cancel: Cancel::new() })
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Tells this function how far each verb is.
+    #[must_use]
+    pub fn on_progress(mut self, tell: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+        self.on_progress = Some(Arc::new(tell));
+        self
+    }
+
+    /// Lets whoever holds this token stop the verbs.
+    #[must_use]
+    pub fn cancel_with(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// All snapshots.
+    pub fn snapshots(&self) -> Result<Snapshots> {
+        let (snapshots, damage) = self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
+        Ok(Snapshots {
+            snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
+            damage: damage.into_iter().map(Damage::from).collect(),
+        })
+    }
+
+    /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
+    pub fn find(&self, which: &str) -> Result<Snapshot> {
+        self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which))).map(Into::into)
+    }
+
+    /// The tables of a snapshot, sorted by name.
+    pub fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
+        let tables = self.read("tables", |engine| engine.call(|engine, store| engine.call_tables(store, snapshot)))?;
+        Ok(tables.into_iter().map(Table::from).collect())
+    }
+
+    /// Looks whether all is there that the snapshots need, or what one of them needs.
+    pub fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
+        let depth = match depth {
+            Depth::Structure => wit::Depth::Structure,
+            Depth::Data => wit::Depth::Data,
+            Depth::Sample { permille, number } => wit::Depth::Sample((permille, number)),
+        };
+        let verified = self.read("verify", |engine| {
+            engine.call(|engine, store| engine.call_verify(store, snapshot, depth))
+        })?;
+        Ok(Verified {
+            snapshots: verified.snapshots,
+            objects: verified.objects,
+            bytes: verified.bytes,
+            damage: verified.damage.into_iter().map(Damage::from).collect(),
+        })
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        let deadline = self.sandbox.budgets().time.and_then(|time| Instant::now().checked_add(time));
+        Meter::new(self.on_progress.clone(), self.cancel.clone(), deadline)
+    }
+
+    /// Runs a verb that only reads.
+    fn read<T: Send>(&self, verb: &str, act: impl FnOnce(&mut Instance) -> Result<T> + Send) -> Result<T> {
+        self.run(verb, Access::Read, Grants::new(self.meter()), |engine, _| act(engine))
+    }
+
+    /// Runs a verb in one instance.
+    pub(crate) fn run<T: Send>(
+        &self,
+        verb: &str,
+        access: Access,
+        grants: Grants,
+        act: impl FnOnce(&mut Instance, &Arc<Grants>) -> Result<T> + Send,
+    ) -> Result<T> {
+        directory::check(&self.dir)?;
+        let span = tracing::info_span!("strongroom", verb, repository = %self.dir.display());
+        let grants = Arc::new(grants);
+        let memory = Memory::new(self.sandbox.budgets().memory);
+        let done = on_own_thread(verb, || {
+            let _in = span.enter();
+            let mut engine = Instance::new(&self.sandbox, &self.dir, access, &grants, &memory)?;
+            act(&mut engine, &grants)
+        });
+        done.map_err(|e| self.named(grants.meter.explain(e)))
+    }
+
+    /// An error says which repository it is about where it does not name a file.
+    pub(crate) fn named(&self, e: Error) -> Error {
+        match e.code() {
+            ErrorCode::NoRepository | ErrorCode::NewerFormat | ErrorCode::Denied | ErrorCode::Damaged
+                if !e.to_string().contains(&*self.dir.to_string_lossy()) =>
+            {
+                e.at(self.dir.display())
+            }
+            _ => e,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Restoring.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use strongroom_store::Sink;
+use strongroom_store::redb::RedbSink;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::Grants;
+use crate::model::{Damage, Snapshot};
+use crate::repository::Repository;
+use crate::sandbox::Access;
+
+/// How to restore.
+#[derive(Debug, Clone, Default)]
+pub struct Restore {
+    tables: Option<Vec<String>>,
+    overwrite: bool,
+    skip_damaged: bool,
+}
+
+impl Restore {
+    /// All tables, into a file that is not there yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only tables whose names match one of these globs (`*`, `?`).
+    #[must_use]
+    pub fn tables(mut self, globs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tables = Some(globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Puts the restored database in the place of a file that is there. That file stays whole until the new one is
+    /// complete and checked.
+    #[must_use]
+    pub fn overwrite(mut self, yes: bool) -> Self {
+        self.overwrite = yes;
+        self
+    }
+
+    /// Leaves out tables that cannot be read in full, and reports them, instead of failing at the first.
+    #[must_use]
+    pub fn skip_damaged(mut self, yes: bool) -> Self {
+        self.skip_damaged = yes;
+        self
+    }
+}
+
+/// What was restored.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Restored {
+    /// From which snapshot.
+    pub snapshot: Snapshot,
+    /// Tables that were left out because they could not be read in full.
+    pub damage: Vec<Damage>,
+}
+
+impl Repository {
+    /// Restores a snapshot to a new redb database, which the application opens with its own definitions.
+    ///
+    /// The file is built beside its final place, synced, checked by redb, and only then given its name.
+    pub fn restore(&self, snapshot: &str, to: impl AsRef<Path>, restore: &Restore) -> Result<Restored> {
+        let to = to.as_ref();
+        let snapshot = self.find(snapshot)?;
+        let sink = RedbSink::new(to, restore.overwrite)?;
+        tracing::info!(snapshot = snapshot.name, to = %to.display(), "restoring");
+        self.restore_into(&snapshot.name, Box::new(sink), restore)
+    }
+
+    /// Restores a snapshot into any sink.
+    pub fn restore_into(&self, snapshot: &str, sink: Box<dyn Sink>, restore: &Restore) -> Result<Restored> {
+        let snapshot = self.find(snapshot)?;
+        let grants = Grants { sink: Mutex::new(Some(sink)), ..Grants::new(self.meter()) };
+        grants.meter.set_total(snapshot.bytes + 8 * snapshot.entries, snapshot.entries);
+        let tables = restore.tables.as_deref();
+        self.run("restore", Access::Read, grants, |engine, grants| {
+            let damage = engine.call(|engine, store| {
+                engine.call_restore(store, &snapshot.name, tables, "sink", restore.skip_damaged)
+            })?;
+            // The engine has confirmed every entry: now the new database gets its name.
+            let finished = grants.finished.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let finished = finished.ok_or_else(|| {
+                Error::new(ErrorCode::Other, "the engine said that it was done without finishing the new database")
+            })?;
+            finished.publish()?;
+            Ok(Restored { snapshot: snapshot.clone(), damage: damage.into_iter().map(Damage::from).collect() })
+        })
+    }
+}

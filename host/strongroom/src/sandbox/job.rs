@@ -1,0 +1,51 @@
+//! Every job runs on a thread of its own.
+//!
+//! WASI calls must not be made from inside an asynchronous task, and the mode of new files is a property that threads
+//! share unless they are told not to; so each job gets a thread, a private runtime, and a mask of its own, all of
+//! which end with it.
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Runs `job` on a thread of its own and waits for it.
+pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
+        let thread = thread.spawn_scoped(scope, || prepared(job));
+        let thread = thread.map_err(|e| Error::new(ErrorCode::Other, format!("no thread for the job: {e}")))?;
+        thread.join().unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let text = text.unwrap_or("no message");
+            Err(Error::new(ErrorCode::Other, format!("an error in Strongroom itself ended the job: {text}")))
+        })
+    })
+}
+
+/// Runs `job` on this thread, which is for it alone.
+fn prepared<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
+    private_files();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|e| Error::new(ErrorCode::Other, format!("no runtime for the job: {e}")))?;
+    let _entered = runtime.enter();
+    job()
+}
+
+/// What this thread makes from now on is for its user alone: files 0600, directories 0700.
+///
+/// WASI makes files 0644 and has no way to ask for less. On other systems than Linux the mask belongs to the whole
+/// process, so there the directory's own 0700 is what protects them.
+fn private_files() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::Mode;
+        // Safety: this only takes the mask and the current directory out of what the threads of this process share;
+        // no descriptor is affected.
+        #[allow(unsafe_code)]
+        let own = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) };
+        match own {
+            Ok(()) => {
+                rustix::process::umask(Mode::RWXG | Mode::RWXO);
+            }
+            Err(e) => tracing::debug!("files get the mode of the process's own mask: {e}"),
+        }
+    }
+}
