@@ -30,6 +30,8 @@ mod store;
 pub mod testing;
 mod tree;
 mod vault;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 pub use backup::{Draft, Job, PART_MIN, Plan, copy, prepare, publish, seal};

@@ -14,7 +14,10 @@ pub const NEVER: u32 = u32::MAX;
 /// [`ErrorCode::Unsupported`].
 pub fn header(key: usize, value: usize) -> Result<[u8; HEADER]> {
     let too_long = |what: &str, len: usize| {
-        Error::new(ErrorCode::Unsupported, format!("a {what} of {len} bytes is longer than an entry can carry"))
+        Error::new(
+            ErrorCode::Unsupported,
+            format!("a {what} of {len} bytes is longer than an entry can carry"),
+        )
     };
     let key_len = u32::try_from(key).ok().filter(|len| *len != NEVER).ok_or_else(|| too_long("key", key))?;
     let value_len = u32::try_from(value).map_err(|_| too_long("value", value))?;
@@ -40,7 +43,10 @@ fn lengths(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
     let Some((value, _)) = rest.split_first_chunk::<4>() else { return Ok(None) };
     let key = u32::from_le_bytes(*key);
     if key == NEVER {
-        return Err(Error::new(ErrorCode::Corrupt, "the entries are damaged: a key length that is never used"));
+        return Err(Error::new(
+            ErrorCode::Corrupt,
+            "the entries are damaged: a key length that is never used",
+        ));
     }
     let too_big = |_| Error::new(ErrorCode::Unsupported, "an entry is too big for this machine");
     let key = usize::try_from(key).map_err(too_big)?;
@@ -63,7 +69,11 @@ impl Decoder {
     }
 
     /// Takes the next piece and hands on each entry that it completes.
-    pub fn decode(&mut self, mut piece: &[u8], mut entry: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    pub fn decode(
+        &mut self,
+        mut piece: &[u8],
+        mut entry: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
         while !self.cut.is_empty() {
             let wanted = match lengths(&self.cut)? {
                 None => HEADER,

@@ -1,4 +1,5 @@
 //! Files that redb 3.1 made: their types are spelled in an older way, which is kept.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -36,7 +37,10 @@ fn what_redb_3_wrote_comes_back_for_redb_3_and_for_redb_4() {
     copy(&store, &restored, 1 << 16).unwrap();
     let again = RedbStore::open(&restored).unwrap();
     for (a, b) in store.tables().unwrap().iter().zip(&again.tables().unwrap()) {
-        assert_eq!((&a.name, &a.identity, &a.value_type, a.entries), (&b.name, &b.identity, &b.value_type, b.entries));
+        assert_eq!(
+            (&a.name, &a.identity, &a.value_type, a.entries),
+            (&b.name, &b.identity, &b.value_type, b.entries)
+        );
         assert_eq!(scan(&store, &a.name), scan(&again, &a.name));
     }
     let first = &scan(&store, "tuples")[0].0;

@@ -1,4 +1,5 @@
 //! Reading a database file never changes it.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

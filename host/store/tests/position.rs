@@ -1,4 +1,5 @@
 //! A position is a number that the application keeps in one of its tables.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

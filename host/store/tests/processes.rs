@@ -1,4 +1,5 @@
 //! Another process has the database open.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -16,7 +17,9 @@ const ROWS: u64 = 3000;
 /// Not a test: the application in another process. It commits a generation for every line that it reads.
 #[test]
 fn writer() {
-    let (Ok(path), Ok(mode)) = (std::env::var("STORE_TEST_PATH"), std::env::var("STORE_TEST_MODE")) else { return };
+    let (Ok(path), Ok(mode)) = (std::env::var("STORE_TEST_PATH"), std::env::var("STORE_TEST_MODE")) else {
+        return;
+    };
     let mode = match &mode[..] {
         "single" => ConcurrencyMode::SingleWriter,
         "multi" => ConcurrencyMode::MultiWriter,
@@ -105,7 +108,13 @@ fn one_moment_is_read_beside_a_writer_that_shares() {
         assert_eq!(generations(&store), [1], "{mode}");
         let later = RedbStore::open(&path).unwrap();
         assert_eq!(generations(&later), [5], "{mode}");
-        assert!(later.notes().unwrap().iter().any(|(name, value)| name == "opened" && value.contains("read-only")));
+        assert!(
+            later
+                .notes()
+                .unwrap()
+                .iter()
+                .any(|(name, value)| name == "opened" && value.contains("read-only"))
+        );
         let restored = dir.path().join("restored.redb");
         copy(&store, &restored, 1 << 20).unwrap();
         writer.commit();

@@ -1,4 +1,5 @@
 //! Any contents in any mixture of types come back.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

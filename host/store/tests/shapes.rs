@@ -1,4 +1,5 @@
 //! Whatever an application stores comes back as it was, for the application's own types.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

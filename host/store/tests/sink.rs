@@ -1,4 +1,5 @@
 //! A restore is all there or not there at all.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -46,7 +47,8 @@ impl Source {
 
     fn names(&self) -> Vec<String> {
         let names = fs::read_dir(self.dir.path()).unwrap();
-        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -115,7 +117,9 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
 fn a_database_that_is_open_is_not_replaced() {
     let source = source();
     let out = source.dir.path().join("open.redb");
-    for mode in [ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter] {
+    for mode in
+        [ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter]
+    {
         let _open = Builder::new().set_concurrency_mode(mode).create(&out).unwrap();
         assert_eq!(RedbSink::new(&out, true).err().unwrap().code, ErrorCode::Busy, "{mode:?}");
     }

@@ -1,4 +1,5 @@
 //! Marks cut a table into parts that add up to it, whatever its order.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -29,7 +30,8 @@ fn database(dir: &tempfile::TempDir) -> Database {
         for i in 0..5 {
             few.insert(i, i).unwrap();
         }
-        let mut multi = txn.open_multimap_table(MultimapTableDefinition::<Backwards, u64>::new("multi")).unwrap();
+        let mut multi =
+            txn.open_multimap_table(MultimapTableDefinition::<Backwards, u64>::new("multi")).unwrap();
         for i in 0..20_000 {
             let few = mix(i) % 900;
             multi.insert(Backwards(few.to_le_bytes()[..few as usize % 3 + 1].to_vec()), mix(i)).unwrap();
@@ -132,7 +134,8 @@ fn marks_that_are_none_are_refused() {
         let to = store.scan("users", None, Some(bad)).and_then(|entries| drain(entries, 1 << 20));
         assert_eq!(to.unwrap_err().code, ErrorCode::NotFound, "{bad:?}");
     }
-    let backwards = store.scan("users", Some(&marks[2]), Some(&marks[0])).and_then(|part| drain(part, 1 << 20));
+    let backwards =
+        store.scan("users", Some(&marks[2]), Some(&marks[0])).and_then(|part| drain(part, 1 << 20));
     assert_eq!(backwards.unwrap_err().code, ErrorCode::NotFound);
     assert!(drain(store.scan("users", Some(&marks[1]), Some(&marks[1])).unwrap(), 9).unwrap().is_empty());
     assert_eq!(store.split("no such table", 4).unwrap_err().code, ErrorCode::NotFound);

@@ -213,6 +213,17 @@ impl Entry {
     }
 }
 
+/// An index file of one object, and its name, for the vectors of the format.
+#[cfg(test)]
+pub(crate) fn file_of_one(pack: Pack, entry: Entry) -> (Vec<u8>, Id) {
+    let vault = crate::testing::MemoryVault::default();
+    let file = vault.create("file").expect("an empty vault takes a file");
+    let mut writer = file::IndexWriter::new(file, &[pack], 1).expect("one pack is not too many");
+    writer.push(&entry, 0).expect("memory takes everything");
+    let name = writer.finish().expect("memory takes everything");
+    (vault.get("file").unwrap_or_default(), name)
+}
+
 /// The names of the index files.
 fn names(vault: &dyn Vault) -> Result<Vec<String>> {
     let mut names = vault.list(DIR)?;

@@ -74,7 +74,7 @@ impl Entry {
 }
 
 /// Entries and trailer of a pack, and the id that they give it.
-fn end_of_pack(entries: &[Entry]) -> (Vec<u8>, Id) {
+pub(crate) fn end_of_pack(entries: &[Entry]) -> (Vec<u8>, Id) {
     let mut end = Vec::with_capacity(entries.len() * Entry::LEN + TRAILER);
     for entry in entries {
         entry.encode(&mut end);

@@ -34,7 +34,10 @@ pub(super) fn contain<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result
     result.unwrap_or_else(|payload| {
         Err(Error::new(
             ErrorCode::Corrupt,
-            format!("{what} failed inside redb, which happens when the database is damaged: {}", text(&*payload)),
+            format!(
+                "{what} failed inside redb, which happens when the database is damaged: {}",
+                text(&*payload)
+            ),
         ))
     })
 }

@@ -34,13 +34,14 @@ pub(super) fn io_fault(what: &str, error: &io::Error) -> Error {
     Error::new(io_code(error), format!("{what}: {error}"))
 }
 
-
 fn io_code(error: &io::Error) -> ErrorCode {
     match error.kind() {
         io::ErrorKind::NotFound => ErrorCode::NotFound,
         io::ErrorKind::AlreadyExists => ErrorCode::Exists,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::Denied,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => ErrorCode::Full,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            ErrorCode::Full
+        }
         // The file ends before a page that it names.
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => ErrorCode::Corrupt,
         io::ErrorKind::Unsupported => ErrorCode::Unsupported,

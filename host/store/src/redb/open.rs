@@ -5,7 +5,8 @@ use super::fault::{fault, io_fault};
 use crate::{Error, ErrorCode, Result};
 use redb::backends::FileBackend;
 use redb::{
-    Builder, ConcurrencyMode, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageError,
+    Builder, ConcurrencyMode, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    StorageError,
 };
 use std::fs::File;
 use std::io::{self, Read};

@@ -23,7 +23,8 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn read(mark: &[u8]) -> Result<Self> {
-        match mark.split_first().and_then(|(version, rest)| Some((*version, rest.split_first_chunk::<8>()?))) {
+        match mark.split_first().and_then(|(version, rest)| Some((*version, rest.split_first_chunk::<8>()?)))
+        {
             Some((VERSION, (fraction, key))) => {
                 Ok(Self { fraction: u64::from_le_bytes(*fraction), key: key.to_vec() })
             }
@@ -74,6 +75,11 @@ pub(super) fn begin(
     Ok(stream)
 }
 
-fn stream(txn: &ReadTransaction, known: &Known, lease: &ReadLease, guide: Option<u64>) -> Result<Box<dyn Stream>> {
+fn stream(
+    txn: &ReadTransaction,
+    known: &Known,
+    lease: &ReadLease,
+    guide: Option<u64>,
+) -> Result<Box<dyn Stream>> {
     lease.typed().stream(txn, known.schema.place(), guide)
 }

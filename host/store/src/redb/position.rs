@@ -29,7 +29,10 @@ pub(super) fn find(txn: &ReadTransaction, known: &[Known], at: &str) -> Result<u
         return Err(nothing(format!("table {name:?} is a multimap, so a key has no single value")));
     }
     let Some(key) = key_from_text(&table.key_type, text) else {
-        return Err(nothing(format!("{text:?} is not a key of table {name:?}, whose keys are {}", table.key_type)));
+        return Err(nothing(format!(
+            "{text:?} is not a key of table {name:?}, whose keys are {}",
+            table.key_type
+        )));
     };
     let mut number = None;
     let mut read = |value: &[u8]| number = Some(integer(&known.schema.types.value, value));

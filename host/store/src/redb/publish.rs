@@ -53,7 +53,9 @@ impl Partial {
             )),
             Ok(_) if locked(&self.target) => Err(Error::new(
                 ErrorCode::Busy,
-                format!("{shown} is open in another process, which would go on with the old one; stop it first"),
+                format!(
+                    "{shown} is open in another process, which would go on with the old one; stop it first"
+                ),
             )),
             Ok(_) => Ok(()),
         }
@@ -61,7 +63,10 @@ impl Partial {
 
     fn exists(&self) -> Error {
         let shown = self.target.display();
-        Error::new(ErrorCode::Exists, format!("{shown} exists already; choose another name, or allow overwriting it"))
+        Error::new(
+            ErrorCode::Exists,
+            format!("{shown} exists already; choose another name, or allow overwriting it"),
+        )
     }
 
     fn remove_leftover(&self) -> Result<()> {

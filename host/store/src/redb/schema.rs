@@ -72,7 +72,8 @@ impl Schema {
                     types.value = StoredType { name: value, width: Some(NO_WIDTH) };
                 }
                 Err(TableError::TypeDefinitionChanged { width, alignment: 1, .. }) => {
-                    let side = if types.key.width == Some(NO_WIDTH) { &mut types.key } else { &mut types.value };
+                    let side =
+                        if types.key.width == Some(NO_WIDTH) { &mut types.key } else { &mut types.value };
                     side.width = width;
                 }
                 Err(error) => return Err(fault(&format!("reading the types of table {name:?}"), error)),

@@ -175,7 +175,8 @@ impl Sink for RedbSink {
             Error::new(ErrorCode::Corrupt, format!("the template of the database has no table {name:?}"))
         })?;
         if schema.multimap != table.multimap || schema.identity() != table.identity {
-            let why = format!("table {name:?} has other types in the template of the database than in its backup");
+            let why =
+                format!("table {name:?} has other types in the template of the database than in its backup");
             return Err(Error::new(ErrorCode::Corrupt, why));
         }
         self.ask(|reply| Job::Table(schema, reply))?;

@@ -128,8 +128,10 @@ impl Lease {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let why =
-                    format!("{} tables of different types are open at once, which is all that can be", pairs.len());
+                let why = format!(
+                    "{} tables of different types are open at once, which is all that can be",
+                    pairs.len()
+                );
                 return Err(Error::new(ErrorCode::Busy, why));
             }
             seats = FREED.wait_timeout(seats, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -204,7 +206,12 @@ impl ProbeSlots {
     }
 
     /// Opens a table as one of these types.
-    pub(super) fn open(&self, types: &Types, txn: &ReadTransaction, place: Place<'_>) -> Result<(), TableError> {
+    pub(super) fn open(
+        &self,
+        types: &Types,
+        txn: &ReadTransaction,
+        place: Place<'_>,
+    ) -> Result<(), TableError> {
         set(PROBE, types);
         PROBING.open(txn, place)
     }

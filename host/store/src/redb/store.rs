@@ -61,7 +61,8 @@ impl RedbStore {
     /// [`ErrorCode::Busy`].
     pub fn open(path: &Path) -> Result<Self> {
         let (database, txn, opened) = open::read_only(path)?;
-        let notes = [("opened", opened), ("durability", "read from the file: only durable commits are included")];
+        let notes =
+            [("opened", opened), ("durability", "read from the file: only durable commits are included")];
         Ok(Self::new(txn, Some(database), notes))
     }
 
@@ -80,7 +81,10 @@ impl RedbStore {
         }
         let txn = &self.moment.txn;
         let known = contain("listing the tables", || {
-            template::schemas(txn)?.into_iter().map(|schema| Known::new(txn, schema)).collect::<Result<Arc<[_]>>>()
+            template::schemas(txn)?
+                .into_iter()
+                .map(|schema| Known::new(txn, schema))
+                .collect::<Result<Arc<[_]>>>()
         })?;
         Ok(Arc::clone(tables.insert(known)))
     }
@@ -89,9 +93,10 @@ impl RedbStore {
     fn with<T>(&self, name: &str, work: impl FnOnce(&Known) -> Result<T>) -> Result<T> {
         let known = self.known()?;
         let found = known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes()));
-        let index =
-            found.map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))?;
-        contain(&format!("reading table {name:?}"), || work(&known[index])).map_err(|error| in_table(name, error))
+        let index = found
+            .map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))?;
+        contain(&format!("reading table {name:?}"), || work(&known[index]))
+            .map_err(|error| in_table(name, error))
     }
 }
 
@@ -107,7 +112,8 @@ impl Known {
         let name = schema.name.clone();
         let lease = schema.lease()?;
         let entries = lease.typed().len(txn, schema.place()).map_err(|error| in_table(&name, error))?;
-        let bytes_about = size::about(txn, &schema, &lease, entries).map_err(|error| in_table(&name, error))?;
+        let bytes_about =
+            size::about(txn, &schema, &lease, entries).map_err(|error| in_table(&name, error))?;
         let table = Table {
             name,
             multimap: schema.multimap,

@@ -7,16 +7,18 @@ use super::fault::fault;
 use super::schema::Schema;
 use super::slots::WriteLease;
 use crate::{Error, ErrorCode, Result};
-use redb::{
-    Builder, MultimapTableHandle, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle,
-};
+use redb::{Builder, MultimapTableHandle, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a template begins with; the last byte is the version of this envelope.
+/// What a template begins with; the last byte is the version of this envelope. The length of the image as u64 LE comes
+/// next, then each block of it that is not all zeroes, after its number as u32 LE.
 const MAGIC: &[u8] = b"strongroom redb template\x01";
 /// An image of a hundred thousand tables is smaller.
 const MAX_IMAGE: u64 = 256 << 20;
+
+/// Most of an image is zeroes.
+const BLOCK: usize = 256;
 
 /// A file in memory.
 #[derive(Debug, Clone, Default)]
@@ -83,35 +85,50 @@ pub(super) fn make(schemas: &[Schema]) -> Result<Vec<u8>> {
     txn.commit().map_err(|error| fault(what, error))?;
     drop(database);
     let image = memory.bytes();
-    let used = image.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut template = MAGIC.to_vec();
     template.extend_from_slice(&(image.len() as u64).to_le_bytes());
-    template.extend_from_slice(&image[..used]);
+    for (number, block) in (0u32..).zip(image.chunks(BLOCK)) {
+        if block.iter().any(|byte| *byte != 0) {
+            template.extend_from_slice(&number.to_le_bytes());
+            template.extend_from_slice(block);
+        }
+    }
     Ok(template)
 }
 
 /// Reads the tables out of a template.
 pub(super) fn read(template: &[u8]) -> Result<Vec<Schema>> {
     let foreign = || {
-        Error::new(ErrorCode::Unsupported, "the template is not one of redb, or of a newer version of Strongroom")
+        Error::new(
+            ErrorCode::Unsupported,
+            "the template is not one of redb, or of a newer version of Strongroom",
+        )
     };
-    let (len, image) =
+    let (len, blocks) =
         template.strip_prefix(MAGIC).and_then(|rest| rest.split_first_chunk::<8>()).ok_or_else(foreign)?;
-    let len = u64::from_le_bytes(*len);
-    if len > MAX_IMAGE || (image.len() as u64) > len {
-        return Err(Error::new(ErrorCode::Corrupt, "the template contradicts its own length"));
-    }
-    let memory = Memory(Arc::new(Mutex::new(image.to_vec())));
+    let memory = Memory(Arc::new(Mutex::new(image(u64::from_le_bytes(*len), blocks)?)));
     quiet();
     contain("reading the template", || {
-        memory.set_len(len).map_err(|error| fault("reading the template", redb::Error::Io(error)))?;
         let database = Builder::new()
             .set_cache_size(8 << 20)
-            .create_with_backend(memory)
+            .open_read_only_with_backend(memory)
             .map_err(|error| fault("reading the template", error))?;
         let txn = database.begin_read().map_err(|error| fault("reading the template", error))?;
         schemas(&txn)
     })
+}
+
+fn image(len: u64, blocks: &[u8]) -> Result<Vec<u8>> {
+    let damaged = || Error::new(ErrorCode::Corrupt, "the template contradicts its own length");
+    let len = usize::try_from(len).ok().filter(|len| *len as u64 <= MAX_IMAGE).ok_or_else(damaged)?;
+    let mut image = vec![0; len];
+    for numbered in blocks.chunks(4 + BLOCK) {
+        let (number, block) = numbered.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let start = u64::from(u32::from_le_bytes(*number)) * BLOCK as u64;
+        let span = span(start, block.len(), len).map_err(|_| damaged())?;
+        image[span].copy_from_slice(block);
+    }
+    Ok(image)
 }
 
 /// The tables that a transaction sees, sorted by the bytes of their names.

@@ -8,15 +8,24 @@ pub(super) enum Type {
     Unit,
     Bool,
     Char,
-    Int { signed: bool, width: usize, zero: bool },
-    Float { width: usize },
+    Int {
+        signed: bool,
+        width: usize,
+        zero: bool,
+    },
+    Float {
+        width: usize,
+    },
     Bytes,
     Str,
     Tuple(Vec<Type>),
     Array(Box<Type>, usize),
     Vec(Box<Type>),
     /// A niche says none with a value that the inner type does not have; only that of a nonzero integer is known.
-    Option { inner: Box<Type>, niche: bool },
+    Option {
+        inner: Box<Type>,
+        niche: bool,
+    },
 }
 
 /// Deeper types than this are not parsed; a name comes from a file and may be anything.

@@ -7,8 +7,7 @@ use super::slots::Dyn;
 use crate::{Error, ErrorCode, Result};
 use redb::{
     AccessGuard, CursorMut, MultimapRange, MultimapTable, MultimapTableDefinition, MultimapValue, Range,
-    ReadTransaction,
-    ReadableTableMetadata, StorageError, TableDefinition, TableError, WriteTransaction,
+    ReadTransaction, ReadableTableMetadata, StorageError, TableDefinition, TableError, WriteTransaction,
 };
 use std::ops::Bound;
 

@@ -64,7 +64,9 @@ pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()>
 fn check(database: &mut Database) -> Result<()> {
     match database.check_integrity() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Error::new(ErrorCode::Corrupt, "the restored database failed redb's integrity check")),
+        Ok(false) => {
+            Err(Error::new(ErrorCode::Corrupt, "the restored database failed redb's integrity check"))
+        }
         Err(error) => Err(fault("checking the restored database", error)),
     }
 }

@@ -1,5 +1,5 @@
 //! What the tests of stores and sinks share.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use redb::{Database, Key, MultimapTableDefinition, TableDefinition, TypeName, Value};
 use redb::{ReadTransaction, ReadableDatabase, ReadableMultimapTable, ReadableTable, WriteTransaction};
@@ -66,10 +66,7 @@ pub fn copy(store: &dyn Store, target: &Path, max: usize) -> strongroom_store::R
 
 /// Well-mixed numbers.
 pub fn mix(i: usize) -> u64 {
-    (i as u64 + 1)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .rotate_left(31)
-        .wrapping_mul(0xD6E8_FEB8_6659_FD93)
+    (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 /// A table as its application knows it.

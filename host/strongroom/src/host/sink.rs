@@ -1,4 +1,5 @@
 //! `kv-sink`: the granted sink.
+#![allow(unreachable_pub)] // The bindings name these types in public.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,10 +11,10 @@ use crate::sandbox::wit_kv::kv_sink::{self as wit, Error};
 use crate::sandbox::wit_kv::kv_store::{ErrorCode, Table};
 
 /// A new database that the engine fills.
-pub(crate) struct OpenSink(Shared);
+pub struct OpenSink(Shared);
 
 /// A table of it.
-pub(crate) struct OpenWriter(Shared);
+pub struct OpenWriter(Shared);
 
 /// The sink, and whether a table of it is being written. A writer that is dropped after its sink finds nothing.
 #[derive(Clone)]

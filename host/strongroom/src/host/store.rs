@@ -1,4 +1,5 @@
 //! `kv-store`: the granted store.
+#![allow(unreachable_pub)] // The bindings name these types in public.
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use crate::sandbox::State;
 use crate::sandbox::wit_kv::kv_store::{self as wit, Error, ErrorCode};
 
 /// A store that the engine has opened.
-pub(crate) struct OpenStore(Arc<dyn kv::Store>);
+pub struct OpenStore(Arc<dyn kv::Store>);
 
 /// Bytes that the engine reads.
-pub(crate) struct OpenBytes(Source);
+pub struct OpenBytes(Source);
 
 enum Source {
     Entries(Box<dyn kv::Entries>),
@@ -20,7 +21,7 @@ enum Source {
 }
 
 /// No store here tells what changed.
-pub(crate) enum NoChanges {}
+pub enum NoChanges {}
 
 /// No more is read at once; more than this is not asked for by a component that keeps the contract.
 const READ_MAX: u32 = 16 << 20;

@@ -1,0 +1,169 @@
+//! The vectors of FORMAT.md, asked of the engine.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::{self, Schema, Table};
+use crate::error::Result;
+use crate::id::{Id, Kind};
+use crate::index;
+use crate::object;
+use crate::pack::{self, Entry, Pack};
+use crate::tree::Put;
+use crate::tree::leaves::{LeafSink, Leaves, Mode};
+use crate::tree::node::{Ref, Root};
+use crate::tree::rank::rank;
+use crate::tree::spine::Spine;
+
+const FORMAT: &str = include_str!("../FORMAT.md");
+
+fn bytes(text: &str) -> Vec<u8> {
+    let (digits, times) = text.split_once('*').unwrap_or((text, "1"));
+    let digits = if digits == "-" { "" } else { digits };
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+    bytes.repeat(times.parse().unwrap())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn id(text: &str) -> Id {
+    Id(bytes(text).try_into().unwrap())
+}
+
+fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+fn kind(name: &str, level: &str) -> Kind {
+    let level = number(level);
+    match name {
+        "node" => Kind::Node { level },
+        "catalog" => Kind::Catalog { level },
+        "blob" => Kind::Blob,
+        "schema" => Kind::Schema,
+        _ => panic!("{name}"),
+    }
+}
+
+#[derive(Default)]
+struct Kept(BTreeMap<Id, Vec<u8>>);
+
+impl Put for Kept {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        let id = kind.id_of(content);
+        self.0.insert(id, content.to_vec());
+        Ok(id)
+    }
+}
+
+struct Tree<'k>(&'k mut Kept, Spine);
+
+impl LeafSink for Tree<'_> {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        self.0.put(kind, content)
+    }
+    fn leaf(&mut self, leaf: Ref) -> Result<()> {
+        self.1.leaf(leaf, self.0)
+    }
+}
+
+fn table(words: &[&str], kept: &mut Kept) -> Option<Root> {
+    let mut leaves = Leaves::new(words[0] == "multimap", Mode::Cut);
+    let mut tree = Tree(kept, Spine::new());
+    for entry in &words[1..] {
+        let (key, value) = entry.split_once(':').unwrap();
+        let (key, value) = (bytes(key), bytes(value));
+        for part in
+            [&(key.len() as u32).to_le_bytes(), &(value.len() as u32).to_le_bytes(), &key[..], &value[..]]
+        {
+            leaves.push(part, &mut tree).unwrap();
+        }
+    }
+    leaves.end(&mut tree).unwrap();
+    let Tree(kept, spine) = tree;
+    spine.finish(kept).unwrap()
+}
+
+fn answer(question: &str) -> String {
+    let words: Vec<&str> = question.split(' ').collect();
+    let mut kept = Kept::default();
+    match words[0] {
+        "xxh3" => format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes(words[1]))),
+        "rank" => rank(&bytes(words[2]), number(words[1])).to_string(),
+        "id" => kind(words[1], words[2]).id_of(&bytes(words[3])).hex(),
+        "leaf" => {
+            let root = table(&words[1..], &mut kept).unwrap();
+            assert_eq!(root.level, 0);
+            hex(&kept.0[&root.node.id])
+        }
+        "table" => match table(&words[1..], &mut kept) {
+            Some(Root { level, node: Ref { id, items, entries, bytes, rank } }) => {
+                format!("{level} {items} {entries} {bytes} {rank} {id}")
+            }
+            None => "none".to_owned(),
+        },
+        "catalog" => {
+            let root = table(&words[3..], &mut kept);
+            let (entries, bytes_below) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+            let table = Table {
+                name: String::from_utf8(bytes(words[1])).unwrap(),
+                multimap: false,
+                entries,
+                bytes: bytes_below,
+                key_type: String::new(),
+                value_type: String::new(),
+                identity: bytes(words[2]),
+                root,
+            };
+            let root = catalog::write(&[table], &mut kept).unwrap().unwrap();
+            hex(&kept.0[&root.node.id])
+        }
+        "schema" => {
+            let text = |at: usize| String::from_utf8(bytes(words[at])).unwrap();
+            let schema = Schema { template: bytes(words[1]), types: vec![(text(2), text(3))] };
+            let ids = catalog::write_schema(&schema, &mut kept).unwrap();
+            hex(&kept.0[&ids[0]])
+        }
+        "object" => {
+            let (kind, content) = (kind(words[1], words[2]), bytes(words[3]));
+            let mut stored = Vec::new();
+            object::encode(kind, kind.id_of(&content), &content, &mut stored);
+            assert_eq!(object::decode(kind, kind.id_of(&content), &stored).unwrap(), content);
+            hex(&stored)
+        }
+        "content" => {
+            let stored = bytes(words[1]);
+            let kind = Kind::from_bytes([stored[4], stored[5]]).unwrap();
+            hex(&object::decode(kind, Id(stored[16..48].try_into().unwrap()), &stored).unwrap())
+        }
+        "pack" => {
+            let entry = Entry { id: id(words[1]), offset: number(words[2]), len: number(words[3]), base: 0 };
+            let (end, name) = pack::end_of_pack(&[entry]);
+            format!("{} {name}", hex(&end))
+        }
+        "index" => {
+            let pack = Pack { id: id(words[1]), len: number(words[2]), objects: 1 };
+            let entry = Entry { id: id(words[3]), offset: number(words[4]), len: number(words[5]), base: 0 };
+            let (file, name) = index::file_of_one(pack, entry);
+            format!("{} {name}", hex(&file))
+        }
+        other => panic!("no such question: {other}"),
+    }
+}
+
+#[test]
+fn the_vectors_of_the_format_are_right() {
+    let vectors = FORMAT.split("```vectors\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut wrong = String::new();
+    for line in vectors.lines() {
+        let (question, expected) = line.split_once(" = ").unwrap();
+        let found = answer(question);
+        if found != expected {
+            wrong += &format!("{question} = {found}\n");
+        }
+    }
+    assert!(vectors.lines().count() > 40);
+    assert!(wrong.is_empty(), "the engine answers otherwise:\n{wrong}");
+}

@@ -1,0 +1,173 @@
+//! A repository that was written once and must stay readable, and a reader that knows FORMAT.md but not the engine.
+//!
+//! `STRONGROOM_WRITE_GOLDEN=1 cargo test -p strongroom-engine --test golden` writes `tests/golden` anew. That is a
+//! change of the format, unless only the compression changed.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod independent;
+
+use std::path::{Path, PathBuf};
+
+use independent::{Entry, Files, Repository, Table, hex};
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
+use strongroom_engine::{Depth, Job, Silent, Sink};
+
+fn dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Bytes that compress a little.
+fn filler(seed: u32, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let step = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b'a' + (state >> 28) as u8
+    };
+    (0..len).map(step).collect()
+}
+
+/// What the golden repository holds: in the order in which they were backed up, a name, in how many parts, and the
+/// tables.
+fn contents() -> Vec<(&'static str, u32, ModelStore)> {
+    let mut rows: Vec<Entry> =
+        (0..1400u32).map(|n| (n.to_be_bytes().to_vec(), filler(n, (n % 37) as usize))).collect();
+    // Entries of a rank of 5 and of 4: the tree has six levels.
+    rows.insert(300, (913_520_409u64.to_be_bytes().to_vec(), vec![0; 16_368]));
+    rows.insert(900, (23_370_913u64.to_be_bytes().to_vec(), vec![1; 16_368]));
+    let pairs = (0..40u32).map(|n| (vec![(n / 7) as u8], filler(n, 9)));
+    let large = vec![
+        (b"a small key".to_vec(), vec![7; 600_000]),
+        (b"".to_vec(), b"".to_vec()),
+        (vec![8; 262_145], b"a small value".to_vec()),
+        (b"just not spilled".to_vec(), vec![9; 262_144]),
+    ];
+    let table = |multimap, entries| ModelTable { multimap, entries };
+    let first = ModelStore::new([
+        ("empty", ModelTable::default()),
+        ("large", table(false, large.clone())),
+        ("large pairs", table(true, large)),
+        ("no pairs", table(true, Vec::new())),
+        ("pairs", table(true, pairs.collect())),
+        ("rows", table(false, rows.clone())),
+    ]);
+    let mut second = first.clone();
+    rows.remove(1000);
+    rows[17].1 = b"changed".to_vec();
+    rows.push((b"new".to_vec(), b"row".to_vec()));
+    second.tables.get_mut("rows").unwrap().entries = rows;
+    second.tables.remove("empty");
+    vec![("first", 1, first), ("nothing", 1, ModelStore::default()), ("second", 4, second)]
+}
+
+fn make() -> MemoryVault {
+    let vault = MemoryVault::default();
+    for (number, (name, parts, store)) in (1..).zip(contents()) {
+        let job = Job {
+            name: name.into(),
+            source: "golden".into(),
+            tables: None,
+            position: None,
+            time: 1_750_000_000 + number,
+            parts,
+            part_min: 1,
+        };
+        let plan = strongroom_engine::prepare(&vault, &store, &job, &Silent).unwrap();
+        assert_eq!(plan.parts, parts);
+        let copy = |part| strongroom_engine::copy(&vault, &store, &plan.state, part, &Silent).unwrap();
+        let receipts: Vec<_> = (0..plan.parts).map(copy).collect();
+        let draft = strongroom_engine::seal(&vault, &store, &plan.state, &receipts, &Silent).unwrap();
+        strongroom_engine::publish(&vault, &draft.state).unwrap();
+    }
+    vault
+}
+
+fn files_of(vault: &MemoryVault) -> Files {
+    vault.paths().into_iter().map(|path| (path.clone(), vault.get(&path).unwrap())).collect()
+}
+
+fn golden() -> Files {
+    if std::env::var_os("STRONGROOM_WRITE_GOLDEN").is_some() {
+        let _ = std::fs::remove_dir_all(dir());
+        for (path, content) in files_of(&make()) {
+            let path = dir().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+    }
+    let mut files = Files::new();
+    for sub in ["", "packs", "index", "snapshots"] {
+        for entry in std::fs::read_dir(dir().join(sub)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                let path = Path::new(sub).join(entry.file_name()).to_str().unwrap().replace('\\', "/");
+                files.insert(path, std::fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn tables(store: &ModelStore) -> Vec<Table> {
+    let table = |(name, table): (&String, &ModelTable)| Table {
+        name: name.clone(),
+        multimap: table.multimap,
+        identity: b"model".to_vec(),
+        types: ("bytes".into(), "bytes".into()),
+        entries: table.entries.clone(),
+    };
+    store.tables.iter().map(table).collect()
+}
+
+/// All of it in one test, so that no other reads what this one may just be writing.
+#[test]
+fn the_golden_repository_is_read_by_whoever_knows_the_format() {
+    let files = golden();
+    assert!(files.values().map(Vec::len).sum::<usize>() < 100_000);
+
+    // By one who knows the format alone.
+    let repository = Repository::open(&files);
+    repository.check_index();
+    let snapshots = repository.snapshots();
+    assert_eq!(snapshots.len(), contents().len());
+    for (name, _, store) in contents() {
+        let snapshot = &snapshots[name];
+        assert!(snapshot.tables == tables(&store), "{name} holds something else");
+        assert_eq!(snapshot.template, b"a template");
+        assert_eq!(snapshot.file["source"], "golden");
+        let (id, levels) = independent::id_of_tables(&snapshot.tables);
+        assert_eq!(snapshot.file["id"], hex(&id));
+        assert!(name == "nothing" || levels.last() == Some(&Some(5)), "{levels:?}");
+    }
+    assert_eq!(snapshots["second"].file["parent"], "nothing");
+
+    // By the engine.
+    let vault = MemoryVault::default();
+    files.iter().for_each(|(path, content)| vault.put(path, content.clone()));
+    let verified = strongroom_engine::verify(&vault, None, Depth::Data, &Silent).unwrap();
+    assert!(verified.damage.is_empty() && verified.snapshots == 3, "{verified:?}");
+    for (name, _, store) in contents() {
+        let mut restored = Restored::new();
+        let into = &mut restored;
+        strongroom_engine::restore(&vault, name, None, false, &Silent, move |_| {
+            Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>)
+        })
+        .unwrap();
+        assert!(restored == store.tables, "{name}");
+    }
+
+    // And the engine of today makes the same ids of the same data.
+    let fresh = make();
+    for (name, _, _) in contents() {
+        let (old, new) =
+            (strongroom_engine::find(&vault, name).unwrap(), strongroom_engine::find(&fresh, name).unwrap());
+        assert_eq!(old.id, new.id, "{name}");
+        assert_eq!(
+            (old.entries, old.bytes, old.seq, old.parent),
+            (new.entries, new.bytes, new.seq, new.parent)
+        );
+    }
+    let fresh = files_of(&fresh);
+    let repository = Repository::open(&fresh);
+    repository.check_index();
+    assert_eq!(repository.snapshots().len(), 3);
+}

@@ -1,0 +1,425 @@
+//! A reader of repositories, and a maker of ids, written from FORMAT.md alone: nothing here is the engine's. It is plain
+//! and slow, holds everything in memory, and panics where something is not as the page says.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+pub type Id = [u8; 32];
+pub type Entry = (Vec<u8>, Vec<u8>);
+/// Paths and what they hold.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Section 2.
+pub fn keyed(label: &str, level: u8, content: &[u8]) -> Id {
+    let mut key = [0; 32];
+    key[..label.len()].copy_from_slice(label.as_bytes());
+    key[31] = level;
+    *blake3::keyed_hash(&key, content).as_bytes()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    assert_eq!(text.len() % 2, 0);
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn id_of_hex(text: &str) -> Id {
+    unhex(text).try_into().unwrap()
+}
+
+const LABELS: [&str; 5] =
+    ["", "strongroom 1 node", "strongroom 1 catalog", "strongroom 1 blob", "strongroom 1 schema"];
+const NODE: u8 = 1;
+const CATALOG: u8 = 2;
+const BLOB: u8 = 3;
+const SCHEMA: u8 = 4;
+
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, n: usize) -> &'a [u8] {
+        let (head, tail) = self.0.split_at(n);
+        self.0 = tail;
+        head
+    }
+    fn id(&mut self) -> Id {
+        self.take(32).try_into().unwrap()
+    }
+    fn u8(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take(4).try_into().unwrap())
+    }
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.take(8).try_into().unwrap())
+    }
+}
+
+// ---- Making ids: sections 3 to 5 ----
+
+const PIECE: usize = 262_144;
+const CEILING: usize = 262_144;
+
+/// Section 4.
+pub fn rank(identity: &[u8], length: u64) -> u8 {
+    let h = u128::from(xxh3_64(identity));
+    let t = |k: u32| (1u128 << 50) * u128::from(length.min(16_384)) / 256u128.pow(k);
+    (0..6).filter(|k| t(*k) > h).count() as u8
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub id: Id,
+    pub items: u32,
+    pub entries: u64,
+    pub bytes: u64,
+    pub rank: u8,
+}
+
+impl Reference {
+    fn write(&self) -> Vec<u8> {
+        let numbers =
+            [&self.items.to_le_bytes()[..], &self.entries.to_le_bytes(), &self.bytes.to_le_bytes()].concat();
+        [&self.id[..], &numbers, &[self.rank]].concat()
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            id: fields.id(),
+            items: fields.u32(),
+            entries: fields.u64(),
+            bytes: fields.u64(),
+            rank: fields.u8(),
+        }
+    }
+}
+
+fn field(bytes: &[u8]) -> Vec<u8> {
+    if bytes.len() <= PIECE {
+        return bytes.to_vec();
+    }
+    bytes.chunks(PIECE).flat_map(|piece| keyed(LABELS[3], 0, piece)).collect()
+}
+
+/// An item, and the rank of its entry.
+fn item((key, value): &Entry, multimap: bool) -> (Vec<u8>, u8) {
+    let lengths = [(key.len() as u32).to_le_bytes(), (value.len() as u32).to_le_bytes()].concat();
+    let (key_field, value_field) = (field(key), field(value));
+    let mut item = [&lengths[..], &key_field, &value_field].concat();
+    if key.len() > PIECE || value.len() > PIECE {
+        item = [&[255; 4], &(item.len() as u32).to_le_bytes(), &item[..]].concat();
+    }
+    let identity = if multimap { &item } else { &key_field };
+    let rank = rank(identity, 8 + key.len() as u64 + value.len() as u64);
+    (item, rank)
+}
+
+/// One level: items with what is below each (items do not count here), cut into nodes.
+fn cut(items: Vec<(Vec<u8>, u64, u64, u8)>, label: &str, level: u8) -> Vec<Reference> {
+    let (mut nodes, mut open) = (Vec::new(), Vec::new());
+    let count = items.len();
+    let (mut number, mut entries, mut bytes) = (0, 0, 0);
+    for (at, (item, entries_below, bytes_below, rank)) in items.into_iter().enumerate() {
+        open.extend(item);
+        number += 1;
+        entries += entries_below;
+        bytes += bytes_below;
+        if rank > level || open.len() >= CEILING || at + 1 == count {
+            nodes.push(Reference { id: keyed(label, level, &open), items: number, entries, bytes, rank });
+            open.clear();
+            (number, entries, bytes) = (0, 0, 0);
+        }
+    }
+    nodes
+}
+
+/// The level and the reference of the root.
+pub fn root_of(entries: &[Entry], multimap: bool, kind: u8) -> Option<(u8, Reference)> {
+    let label = LABELS[usize::from(kind)];
+    let items = entries.iter().map(|entry| {
+        let (item, rank) = item(entry, multimap);
+        (item, 1, (entry.0.len() + entry.1.len()) as u64, rank)
+    });
+    let mut nodes = cut(items.collect(), label, 0);
+    let mut level = 0;
+    while nodes.len() > 1 {
+        level += 1;
+        let items = nodes.iter().map(|node| (node.write(), node.entries, node.bytes, node.rank));
+        nodes = cut(items.collect(), label, level);
+    }
+    Some((level, nodes.pop()?))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub name: String,
+    pub multimap: bool,
+    pub identity: Vec<u8>,
+    pub types: (String, String),
+    pub entries: Vec<Entry>,
+}
+
+/// The id of a snapshot of these tables, and the level of each table's root.
+pub fn id_of_tables(tables: &[Table]) -> (Id, Vec<Option<u8>>) {
+    let (mut catalog, mut levels) = (Vec::new(), Vec::new());
+    for table in tables {
+        let root = root_of(&table.entries, table.multimap, NODE);
+        let bytes: usize = table.entries.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let mut value = vec![u8::from(table.multimap) + 2 * u8::from(root.is_some())];
+        value.extend((table.identity.len() as u32).to_le_bytes());
+        value.extend(&table.identity);
+        value.extend((table.entries.len() as u64).to_le_bytes());
+        value.extend((bytes as u64).to_le_bytes());
+        if let Some((level, root)) = &root {
+            value.push(*level);
+            value.extend(root.write());
+        }
+        levels.push(root.map(|(level, _)| level));
+        catalog.push((table.name.clone().into_bytes(), value));
+    }
+    let id = root_of(&catalog, false, CATALOG).map_or_else(|| keyed(LABELS[2], 0, &[]), |(_, root)| root.id);
+    (id, levels)
+}
+
+// ---- Reading: sections 1 and 5 to 9 ----
+
+/// What a snapshot holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    pub file: Value,
+    pub template: Vec<u8>,
+    pub tables: Vec<Table>,
+}
+
+pub struct Repository<'f> {
+    files: &'f Files,
+    /// Kind, level and content.
+    objects: BTreeMap<Id, (u8, u8, Vec<u8>)>,
+    /// Where each lies: pack, offset, length.
+    places: BTreeMap<Id, (Id, u32, u32)>,
+}
+
+fn in_dir<'f>(files: &'f Files, dir: &'f str) -> impl Iterator<Item = (&'f str, &'f [u8])> {
+    files
+        .iter()
+        .filter_map(move |(path, content)| Some((path.strip_prefix(dir)?.strip_prefix('/')?, &content[..])))
+}
+
+impl<'f> Repository<'f> {
+    pub fn open(files: &'f Files) -> Self {
+        let about: Value = serde_json::from_slice(&files["repository.json"]).unwrap();
+        assert_eq!((&about["format"], &about["version"]), (&"strongroom".into(), &1.into()));
+        let mut repository = Self { files, objects: BTreeMap::new(), places: BTreeMap::new() };
+        for (name, pack) in in_dir(files, "packs") {
+            repository.read_pack(id_of_hex(name), pack);
+        }
+        repository
+    }
+
+    /// Section 7.
+    fn read_pack(&mut self, name: Id, pack: &[u8]) {
+        let mut trailer = Fields(&pack[pack.len() - 16..]);
+        assert_eq!(trailer.take(8), b"SRpack01");
+        let count = trailer.u32() as usize;
+        assert_eq!(trailer.u32(), 0);
+        let list_at = pack.len() - 16 - 48 * count;
+        assert_eq!(keyed("strongroom 1 pack", 0, &pack[list_at..]), name);
+        let mut list = Fields(&pack[list_at..]);
+        let (mut last, mut covered) = (None, Vec::new());
+        for _ in 0..count {
+            let (id, offset, len, base) = (list.id(), list.u32(), list.u32(), list.u64());
+            assert!(last < Some(id) && base == 0);
+            last = Some(id);
+            covered.push((offset as usize, len as usize));
+            let object = read_object(id, &pack[offset as usize..][..len as usize]);
+            self.objects.insert(id, object);
+            self.places.insert(id, (name, offset, len));
+        }
+        covered.sort_unstable();
+        let end = covered.iter().fold(0, |end, (offset, len)| {
+            assert_eq!(*offset, end, "objects lie end to end");
+            end + len
+        });
+        assert_eq!(end, list_at);
+    }
+
+    /// Section 8: every index file says what the packs say, and together they say all of it.
+    pub fn check_index(&self) {
+        let mut named = BTreeMap::new();
+        for (name, file) in in_dir(self.files, "index") {
+            assert_eq!(keyed("strongroom 1 index", 0, file), id_of_hex(name));
+            let mut fields = Fields(file);
+            assert_eq!(fields.take(8), b"SRindex1");
+            let (packs, zero, entries) = (fields.u32(), fields.u32(), fields.u64());
+            assert_eq!(zero, 0);
+            let packs: Vec<Id> = (0..packs)
+                .map(|_| {
+                    let (id, len, objects) = (fields.id(), fields.u64(), fields.u32());
+                    assert_eq!(self.files[&format!("packs/{}", hex(&id))].len() as u64, len);
+                    assert_eq!(self.places.values().filter(|place| place.0 == id).count(), objects as usize);
+                    id
+                })
+                .collect();
+            assert!(packs.is_sorted_by(|a, b| a < b));
+            let head = file.len() - fields.0.len();
+            assert_eq!(fields.u64(), xxh3_64(&file[..head]));
+            let (mut left, mut last) = (entries, None);
+            while left > 0 {
+                let here = left.min(78);
+                left -= here;
+                let block = fields.take(here as usize * 52);
+                assert_eq!(fields.u64(), xxh3_64(block));
+                let mut block = Fields(block);
+                for _ in 0..here {
+                    let (id, offset, len, base, pack) =
+                        (block.id(), block.u32(), block.u32(), block.u64(), block.u32());
+                    assert!(last < Some(id) && base == 0);
+                    last = Some(id);
+                    assert_eq!(self.places[&id], (packs[pack as usize], offset, len));
+                    named.insert(id, ());
+                }
+            }
+            assert!(fields.0.is_empty());
+        }
+        assert!(named.keys().eq(self.places.keys()));
+    }
+
+    fn content(&self, kind: u8, level: u8, id: &Id) -> &[u8] {
+        let (found_kind, found_level, content) = &self.objects[id];
+        assert_eq!((*found_kind, *found_level), (kind, level));
+        content
+    }
+
+    /// Section 9.
+    pub fn snapshots(&self) -> BTreeMap<String, Snapshot> {
+        let files = in_dir(self.files, "snapshots")
+            .filter_map(|(file, text)| Some((file.strip_suffix(".json")?, text)));
+        files.map(|(name, text)| (name.to_owned(), self.snapshot(name, text))).collect()
+    }
+
+    fn snapshot(&self, name: &str, text: &[u8]) -> Snapshot {
+        let text = text.strip_prefix(b"{\"checksum\":\"").unwrap();
+        let rest = text[64..].strip_prefix(b"\",").unwrap();
+        assert_eq!(&text[..64], blake3::hash(rest).to_hex().as_bytes());
+        let file: Value = serde_json::from_slice(&[b"{", rest].concat()).unwrap();
+        assert_eq!((&file["format"], &file["name"]), (&1.into(), &name.into()));
+        let id = id_of_hex(file["id"].as_str().unwrap());
+        let root = file["root"].as_object().map(|root| {
+            let number = |member: &str| root[member].as_u64().unwrap();
+            let (items, rank) = (number("items") as u32, number("rank") as u8);
+            let reference = Reference { id, items, entries: number("entries"), bytes: number("bytes"), rank };
+            (number("level") as u8, reference)
+        });
+        let mut tables: Vec<Table> =
+            self.entries(CATALOG, root.as_ref()).iter().map(|entry| self.table(entry)).collect();
+        if root.is_none() {
+            assert_eq!(id, keyed(LABELS[2], 0, &[]));
+        }
+        let pieces = file["schema"].as_array().unwrap().iter().map(|id| id_of_hex(id.as_str().unwrap()));
+        let schema: Vec<u8> = pieces.flat_map(|id| self.content(SCHEMA, 0, &id).to_vec()).collect();
+        let mut schema = Fields(&schema);
+        let mut next = || {
+            let len = schema.u32() as usize;
+            schema.take(len).to_vec()
+        };
+        let template = next();
+        for table in &mut tables {
+            table.types = (String::from_utf8(next()).unwrap(), String::from_utf8(next()).unwrap());
+        }
+        assert!(schema.0.is_empty());
+        let sum = |of: fn(&Table) -> usize| tables.iter().map(of).sum::<usize>();
+        assert_eq!(file["tables"], tables.len());
+        assert_eq!(file["entries"], sum(|table| table.entries.len()));
+        assert_eq!(file["bytes"], sum(|table| table.entries.iter().map(|(k, v)| k.len() + v.len()).sum()));
+        assert_eq!(id_of_tables(&tables).0, id, "the id of {name} is that of what it holds");
+        Snapshot { file, template, tables }
+    }
+
+    /// Section 5.
+    fn table(&self, (name, value): &Entry) -> Table {
+        let mut fields = Fields(value);
+        let flags = fields.u8();
+        assert!(flags < 4);
+        let len = fields.u32() as usize;
+        let identity = fields.take(len).to_vec();
+        let (count, bytes) = (fields.u64(), fields.u64());
+        let root = (flags & 2 != 0).then(|| (fields.u8(), Reference::read(&mut fields)));
+        assert!(fields.0.is_empty());
+        let entries = self.entries(NODE, root.as_ref());
+        assert_eq!(entries.len() as u64, count);
+        assert_eq!(entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64, bytes);
+        let name = String::from_utf8(name.clone()).unwrap();
+        Table { name, multimap: flags & 1 != 0, identity, types: Default::default(), entries }
+    }
+
+    /// The entries below a node.
+    fn entries(&self, kind: u8, root: Option<&(u8, Reference)>) -> Vec<Entry> {
+        let Some((level, node)) = root else { return Vec::new() };
+        let content = self.content(kind, *level, &node.id);
+        if *level == 0 {
+            return self.items(content);
+        }
+        let mut fields = Fields(content);
+        let mut entries = Vec::new();
+        while !fields.0.is_empty() {
+            entries.extend(self.entries(kind, Some(&(level - 1, Reference::read(&mut fields)))));
+        }
+        assert_eq!(entries.len() as u64, node.entries);
+        entries
+    }
+
+    /// Section 3.
+    fn items(&self, content: &[u8]) -> Vec<Entry> {
+        let mut fields = Fields(content);
+        let mut entries = Vec::new();
+        while !fields.0.is_empty() {
+            let (key_len, value_len) = (fields.u32(), fields.u32() as usize);
+            if key_len != u32::MAX {
+                entries.push((fields.take(key_len as usize).to_vec(), fields.take(value_len).to_vec()));
+                continue;
+            }
+            let mut body = Fields(fields.take(value_len));
+            let (key_len, value_len) = (body.u32() as usize, body.u32() as usize);
+            let mut field = |len: usize| {
+                if len <= PIECE {
+                    return body.take(len).to_vec();
+                }
+                let ids = body.take(len.div_ceil(PIECE) * 32).chunks(32);
+                let bytes: Vec<u8> =
+                    ids.flat_map(|id| self.content(BLOB, 0, id.try_into().unwrap()).to_vec()).collect();
+                assert_eq!(bytes.len(), len);
+                bytes
+            };
+            entries.push((field(key_len), field(value_len)));
+            assert!(body.0.is_empty());
+        }
+        entries
+    }
+}
+
+/// Section 6.
+pub fn read_object(id: Id, stored: &[u8]) -> (u8, u8, Vec<u8>) {
+    let (header, payload) = stored.split_at(56);
+    let mut fields = Fields(header);
+    assert_eq!(fields.take(4), b"SRo1");
+    let (kind, level, encoding, zero) = (fields.u8(), fields.u8(), fields.u8(), fields.u8());
+    let (content_len, payload_len) = (fields.u32() as usize, fields.u32() as usize);
+    assert_eq!((zero, payload_len), (0, payload.len()));
+    assert_eq!(fields.id(), id);
+    assert_eq!(fields.u64(), xxh3_64_with_seed(payload, xxh3_64(&header[..48])));
+    let content = match encoding {
+        0 => payload.to_vec(),
+        1 => snap::raw::Decoder::new().decompress_vec(payload).unwrap(),
+        other => panic!("encoding {other}"),
+    };
+    assert_eq!(content.len(), content_len);
+    assert_eq!(keyed(LABELS[usize::from(kind)], level, &content), id);
+    (kind, level, content)
+}
