@@ -1,1 +1,10 @@
-//! End-to-end tests of Strongroom.
+//! End-to-end tests of Strongroom, and the programs that measure it.
+
+pub mod args;
+pub mod bench;
+pub mod child;
+pub mod entries;
+pub mod large;
+pub mod real;
+pub mod steps;
+pub mod strongroom_process;

@@ -15,6 +15,8 @@ mod catalog;
 mod codec;
 mod error;
 mod globs;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod index;
 mod object;

@@ -30,10 +30,10 @@ fn filler(seed: u32, len: usize) -> Vec<u8> {
 /// tables.
 fn contents() -> Vec<(&'static str, u32, ModelStore)> {
     let mut rows: Vec<Entry> =
-        (0..1400u32).map(|n| (n.to_be_bytes().to_vec(), filler(n, (n % 37) as usize))).collect();
+        (0..1000u32).map(|n| (n.to_be_bytes().to_vec(), filler(n, (n % 37) as usize))).collect();
     // Entries of a rank of 5 and of 4: the tree has six levels.
     rows.insert(300, (913_520_409u64.to_be_bytes().to_vec(), vec![0; 16_368]));
-    rows.insert(900, (23_370_913u64.to_be_bytes().to_vec(), vec![1; 16_368]));
+    rows.insert(700, (23_370_913u64.to_be_bytes().to_vec(), vec![1; 16_368]));
     let pairs = (0..40u32).map(|n| (vec![(n / 7) as u8], filler(n, 9)));
     let large = vec![
         (b"a small key".to_vec(), vec![7; 600_000]),
@@ -51,12 +51,12 @@ fn contents() -> Vec<(&'static str, u32, ModelStore)> {
         ("rows", table(false, rows.clone())),
     ]);
     let mut second = first.clone();
-    rows.remove(1000);
+    rows.remove(800);
     rows[17].1 = b"changed".to_vec();
     rows.push((b"new".to_vec(), b"row".to_vec()));
     second.tables.get_mut("rows").unwrap().entries = rows;
     second.tables.remove("empty");
-    vec![("first", 1, first), ("nothing", 1, ModelStore::default()), ("second", 4, second)]
+    vec![("first", 1, first), ("nothing", 0, ModelStore::default()), ("second", 4, second)]
 }
 
 fn make() -> MemoryVault {
@@ -116,6 +116,51 @@ fn tables(store: &ModelStore) -> Vec<Table> {
         entries: table.entries.clone(),
     };
     store.tables.iter().map(table).collect()
+}
+
+/// The vectors that a reader needs first, asked of the one that does not know the engine.
+#[test]
+fn the_vectors_of_the_format_are_right() {
+    let page = include_str!("../FORMAT.md");
+    let vectors = page.split("```vectors\n").nth(1).unwrap().split("```").next().unwrap();
+    let bytes = |text: &str| {
+        let (digits, times) = text.split_once('*').unwrap_or((text, "1"));
+        independent::unhex(digits.trim_start_matches('-')).repeat(times.parse().unwrap())
+    };
+    let mut asked = 0;
+    for (question, expected) in vectors.lines().map(|line| line.split_once(" = ").unwrap()) {
+        let words: Vec<&str> = question.split(' ').collect();
+        let found = match words[..] {
+            ["rank", length, identity] => {
+                independent::rank(&bytes(identity), length.parse().unwrap()).to_string()
+            }
+            ["id", kind, level, content] => {
+                let label = format!("strongroom 1 {kind}");
+                hex(&independent::keyed(&label, level.parse().unwrap(), &bytes(content)))
+            }
+            ["table", kind, ref entries @ ..] => {
+                let entry = |entry: &&str| {
+                    entry.split_once(':').map(|(key, value)| (bytes(key), bytes(value))).unwrap()
+                };
+                let entries: Vec<Entry> = entries.iter().map(entry).collect();
+                match independent::root_of(&entries, kind == "multimap", 1) {
+                    None => "none".to_owned(),
+                    Some((level, root)) => {
+                        let (items, entries, bytes, rank) = (root.items, root.entries, root.bytes, root.rank);
+                        format!("{level} {items} {entries} {bytes} {rank} {}", hex(&root.id))
+                    }
+                }
+            }
+            ["content", object] => {
+                let object = bytes(object);
+                hex(&independent::read_object(object[16..48].try_into().unwrap(), &object).2)
+            }
+            _ => continue,
+        };
+        assert_eq!(found, expected, "{question}");
+        asked += 1;
+    }
+    assert!(asked > 25, "{asked}");
 }
 
 /// All of it in one test, so that no other reads what this one may just be writing.

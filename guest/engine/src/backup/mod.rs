@@ -5,7 +5,7 @@
 mod copy;
 mod prepare;
 mod seal;
-mod stock;
+pub(crate) mod stock;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};

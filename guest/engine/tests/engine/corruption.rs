@@ -5,12 +5,12 @@ use strongroom_engine::{Code, Depth, Silent, Vault};
 
 use crate::common::{Random, backup, one_table, restore};
 
-fn repository() -> (MemoryVault, Vec<(&'static str, ModelStore)>) {
+/// Two snapshots; with a value that lies in pieces, if it is to be.
+fn repository(large: bool) -> (MemoryVault, Vec<(&'static str, ModelStore)>) {
     let vault = MemoryVault::default();
     let mut random = Random(1);
-    let mut first = one_table((0..150u32).map(|n| (n.to_be_bytes().to_vec(), random.bytes(20))).collect());
-    // Compresses to nearly nothing.
-    let pair = (b"one".to_vec(), vec![5; 300_000]);
+    let mut first = one_table((0..60u32).map(|n| (n.to_be_bytes().to_vec(), random.bytes(8))).collect());
+    let pair = (b"one".to_vec(), vec![5; if large { 262_145 } else { 500 }]);
     first.tables.insert("large".into(), ModelTable { multimap: true, entries: vec![pair] });
     let mut second = first.clone();
     second.tables.get_mut("table").unwrap().entries[7].1 = b"changed".to_vec();
@@ -18,7 +18,7 @@ fn repository() -> (MemoryVault, Vec<(&'static str, ModelStore)>) {
     for (name, store) in &snapshots {
         backup(&vault, store, name, 2);
     }
-    assert!(vault.bytes() < 40_000, "{}", vault.bytes());
+    assert!(vault.bytes() < 30_000, "{}", vault.bytes());
     (vault, snapshots)
 }
 
@@ -67,13 +67,11 @@ fn try_damage(vault: &MemoryVault, snapshots: &[(&str, ModelStore)], what: &str,
     }
 }
 
-#[test]
-fn a_flipped_bit_anywhere_is_found() {
-    let (vault, snapshots) = repository();
+fn flip((vault, snapshots): (MemoryVault, Vec<(&str, ModelStore)>), step: usize) -> Figures {
     let mut figures = Figures::default();
     for path in vault.paths() {
         let file = vault.get(&path).unwrap();
-        for at in 0..file.len() {
+        for at in (0..file.len()).step_by(step) {
             let mut damaged = file.clone();
             damaged[at] ^= 1 << ((at * 5 + at / 8) % 8);
             let copy = vault.deep_clone();
@@ -83,16 +81,28 @@ fn a_flipped_bit_anywhere_is_found() {
     }
     println!("flipped: {figures:?}");
     assert_eq!(figures.silent, Vec::<String>::new());
-    assert_eq!(figures.cases, vault.bytes() as usize);
+    figures
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_found() {
+    let repository = repository(false);
+    let bytes = repository.0.bytes() as usize;
+    assert_eq!(flip(repository, 1).cases, bytes);
+}
+
+#[test]
+fn a_flipped_bit_in_pieces_of_a_large_value_is_found() {
+    flip(repository(true), 37);
 }
 
 #[test]
 fn a_file_that_is_cut_off_anywhere_is_found() {
-    let (vault, snapshots) = repository();
+    let (vault, snapshots) = repository(false);
     let mut figures = Figures::default();
     for path in vault.paths() {
         let file = vault.get(&path).unwrap();
-        let step = file.len() / 150 + 1;
+        let step = file.len() / 120 + 1;
         for len in (0..file.len()).rev().step_by(step) {
             let copy = vault.deep_clone();
             copy.put(&path, file[..len].to_vec());
@@ -106,7 +116,7 @@ fn a_file_that_is_cut_off_anywhere_is_found() {
 
 #[test]
 fn a_file_that_is_gone_is_found_unless_nothing_is_lost_with_it() {
-    let (vault, snapshots) = repository();
+    let (vault, snapshots) = repository(true);
     for path in vault.paths() {
         let copy = vault.deep_clone();
         copy.remove(&path).unwrap();
@@ -127,7 +137,7 @@ fn a_file_that_is_gone_is_found_unless_nothing_is_lost_with_it() {
 
 #[test]
 fn after_any_flipped_bit_the_next_backup_of_the_same_data_works() {
-    let (vault, snapshots) = repository();
+    let (vault, snapshots) = repository(true);
     let (_, store) = &snapshots[1];
     for path in vault.paths().iter().filter(|path| !path.ends_with(".json")) {
         let file = vault.get(path).unwrap();

@@ -3,6 +3,7 @@
 use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable};
 
 use crate::common::{Entries, Random, assert_holds, backup, one_table, rank};
+use crate::independent;
 
 /// Big-endian numbers with these ranks as keys of entries of 16 KiB or more.
 const RANK_4: [u64; 2] = [23_370_913, 47_104_069];
@@ -18,11 +19,20 @@ fn chosen(from: u64, len: usize, wanted: impl Fn(u8) -> bool) -> impl Iterator<I
     (from..).filter(fits).map(move |number| entry(number, len))
 }
 
-/// The id is the same for any cutting, all comes back, and an edit in the middle costs little.
-fn check(entries: Entries, budget: u64) {
+/// The id is the same for any cutting and by the plain rules of the format, all comes back, and an edit in the middle
+/// costs little. Gives back the level of the root.
+fn check(entries: Entries, budget: u64) -> u8 {
     let store = one_table(entries);
     let vault = MemoryVault::default();
     let whole = backup(&vault, &store, "x", 1);
+    let (id, levels) = independent::id_of_tables(&[independent::Table {
+        name: "table".into(),
+        multimap: false,
+        identity: b"model".to_vec(),
+        types: Default::default(),
+        entries: store.tables["table"].entries.clone(),
+    }]);
+    assert_eq!(whole.id.0, id);
     for parts in [2, 3, 8, 61] {
         let mut store = store.clone();
         store.read_max = if parts == 3 { 777 } else { 0 };
@@ -41,23 +51,25 @@ fn check(entries: Entries, budget: u64) {
     assert!(second.bytes_added < budget, "{} of {}", second.bytes_added, whole.bytes_added);
     assert_holds(&vault, "x", &store);
     assert_holds(&vault, "z", &edited);
+    levels[0].unwrap()
 }
 
 #[test]
 fn no_entry_ends_a_leaf() {
     // Four leaves, cut by the ceiling alone; after an edit all that follows is cut anew.
-    check(chosen(0, 40, |rank| rank == 0).take(25_000).collect(), 1 << 20);
+    assert_eq!(check(chosen(0, 40, |rank| rank == 0).take(25_000).collect(), 1 << 20), 1);
 }
 
 #[test]
 fn every_entry_ends_a_leaf_but_no_node_above() {
     // 6,000 leaves of one entry: the nodes above are cut by the ceiling, after 4,947 references.
-    check(chosen(0, 160, |rank| rank == 1).take(6_000).collect(), 1 << 20);
+    assert_eq!(check(chosen(0, 160, |rank| rank == 1).take(6_000).collect(), 1 << 20), 2);
 }
 
 #[test]
 fn every_entry_ends_nodes_on_two_levels() {
-    check(chosen(0, 16_384, |rank| rank >= 2).take(120).collect(), 64 << 10);
+    let level = check(chosen(0, 16_384, |rank| rank >= 2).take(120).collect(), 64 << 10);
+    assert!(level >= 2, "{level}");
 }
 
 #[test]
@@ -65,6 +77,7 @@ fn a_few_entries_end_many_levels() {
     assert!(RANK_4.iter().all(|key| rank(&key.to_be_bytes(), 16_384) == 4));
     assert!(RANK_5.iter().all(|key| rank(&key.to_be_bytes(), 16_384) == 5));
     let mut random = Random(11);
+    // Whether the level is 4 or 5 depends on whether anything comes after the highest.
     let mut high: Entries = chosen(0, 16_384, |rank| rank >= 3).take(4).collect();
     high.extend(RANK_4.iter().chain(&RANK_5).map(|number| entry(*number, 16_384)));
     high.extend(chosen(1 << 40, 16_384, |rank| rank == 2).take(40));
@@ -74,7 +87,8 @@ fn a_few_entries_end_many_levels() {
         for entry in &high {
             entries.insert(random.below(entries.len()), entry.clone());
         }
-        check(entries, 256 << 10);
+        let level = check(entries, 256 << 10);
+        assert!(level >= 4, "{level}");
     }
 }
 

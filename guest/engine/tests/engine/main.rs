@@ -7,6 +7,8 @@ mod garbage;
 mod history;
 mod hostile_keys;
 mod increments;
+#[path = "../independent/mod.rs"]
+mod independent;
 mod index_files;
 mod interrupted;
 mod large;

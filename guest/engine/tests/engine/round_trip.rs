@@ -9,7 +9,7 @@ use crate::common::{backup, restore};
 fn entries() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
     let key = prop::collection::vec(any::<u8>(), 0..40);
     let value = prop_oneof![
-        20 => prop::collection::vec(any::<u8>(), 0..300),
+        40 => prop::collection::vec(any::<u8>(), 0..300),
         2 => (any::<u8>(), 0usize..40_000).prop_map(|(byte, len)| vec![byte; len]),
         1 => (any::<u8>(), 250_000usize..600_000).prop_map(|(byte, len)| vec![byte; len]),
     ];
@@ -17,7 +17,7 @@ fn entries() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_backed_up_comes_back_with_the_same_id_however_it_is_cut(

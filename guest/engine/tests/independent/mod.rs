@@ -7,24 +7,24 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-pub type Id = [u8; 32];
-pub type Entry = (Vec<u8>, Vec<u8>);
+pub(crate) type Id = [u8; 32];
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 /// Paths and what they hold.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Section 2.
-pub fn keyed(label: &str, level: u8, content: &[u8]) -> Id {
+pub(crate) fn keyed(label: &str, level: u8, content: &[u8]) -> Id {
     let mut key = [0; 32];
     key[..label.len()].copy_from_slice(label.as_bytes());
     key[31] = level;
     *blake3::keyed_hash(&key, content).as_bytes()
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     assert_eq!(text.len() % 2, 0);
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
@@ -68,19 +68,19 @@ const PIECE: usize = 262_144;
 const CEILING: usize = 262_144;
 
 /// Section 4.
-pub fn rank(identity: &[u8], length: u64) -> u8 {
+pub(crate) fn rank(identity: &[u8], length: u64) -> u8 {
     let h = u128::from(xxh3_64(identity));
     let t = |k: u32| (1u128 << 50) * u128::from(length.min(16_384)) / 256u128.pow(k);
     (0..6).filter(|k| t(*k) > h).count() as u8
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    pub id: Id,
-    pub items: u32,
-    pub entries: u64,
-    pub bytes: u64,
-    pub rank: u8,
+pub(crate) struct Reference {
+    pub(crate) id: Id,
+    pub(crate) items: u32,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) rank: u8,
 }
 
 impl Reference {
@@ -141,7 +141,7 @@ fn cut(items: Vec<(Vec<u8>, u64, u64, u8)>, label: &str, level: u8) -> Vec<Refer
 }
 
 /// The level and the reference of the root.
-pub fn root_of(entries: &[Entry], multimap: bool, kind: u8) -> Option<(u8, Reference)> {
+pub(crate) fn root_of(entries: &[Entry], multimap: bool, kind: u8) -> Option<(u8, Reference)> {
     let label = LABELS[usize::from(kind)];
     let items = entries.iter().map(|entry| {
         let (item, rank) = item(entry, multimap);
@@ -158,16 +158,16 @@ pub fn root_of(entries: &[Entry], multimap: bool, kind: u8) -> Option<(u8, Refer
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    pub name: String,
-    pub multimap: bool,
-    pub identity: Vec<u8>,
-    pub types: (String, String),
-    pub entries: Vec<Entry>,
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) multimap: bool,
+    pub(crate) identity: Vec<u8>,
+    pub(crate) types: (String, String),
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// The id of a snapshot of these tables, and the level of each table's root.
-pub fn id_of_tables(tables: &[Table]) -> (Id, Vec<Option<u8>>) {
+pub(crate) fn id_of_tables(tables: &[Table]) -> (Id, Vec<Option<u8>>) {
     let (mut catalog, mut levels) = (Vec::new(), Vec::new());
     for table in tables {
         let root = root_of(&table.entries, table.multimap, NODE);
@@ -192,13 +192,13 @@ pub fn id_of_tables(tables: &[Table]) -> (Id, Vec<Option<u8>>) {
 
 /// What a snapshot holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    pub file: Value,
-    pub template: Vec<u8>,
-    pub tables: Vec<Table>,
+pub(crate) struct Snapshot {
+    pub(crate) file: Value,
+    pub(crate) template: Vec<u8>,
+    pub(crate) tables: Vec<Table>,
 }
 
-pub struct Repository<'f> {
+pub(crate) struct Repository<'f> {
     files: &'f Files,
     /// Kind, level and content.
     objects: BTreeMap<Id, (u8, u8, Vec<u8>)>,
@@ -213,7 +213,7 @@ fn in_dir<'f>(files: &'f Files, dir: &'f str) -> impl Iterator<Item = (&'f str, 
 }
 
 impl<'f> Repository<'f> {
-    pub fn open(files: &'f Files) -> Self {
+    pub(crate) fn open(files: &'f Files) -> Self {
         let about: Value = serde_json::from_slice(&files["repository.json"]).unwrap();
         assert_eq!((&about["format"], &about["version"]), (&"strongroom".into(), &1.into()));
         let mut repository = Self { files, objects: BTreeMap::new(), places: BTreeMap::new() };
@@ -251,7 +251,7 @@ impl<'f> Repository<'f> {
     }
 
     /// Section 8: every index file says what the packs say, and together they say all of it.
-    pub fn check_index(&self) {
+    pub(crate) fn check_index(&self) {
         let mut named = BTreeMap::new();
         for (name, file) in in_dir(self.files, "index") {
             assert_eq!(keyed("strongroom 1 index", 0, file), id_of_hex(name));
@@ -298,7 +298,7 @@ impl<'f> Repository<'f> {
     }
 
     /// Section 9.
-    pub fn snapshots(&self) -> BTreeMap<String, Snapshot> {
+    pub(crate) fn snapshots(&self) -> BTreeMap<String, Snapshot> {
         let files = in_dir(self.files, "snapshots")
             .filter_map(|(file, text)| Some((file.strip_suffix(".json")?, text)));
         files.map(|(name, text)| (name.to_owned(), self.snapshot(name, text))).collect()
@@ -405,7 +405,7 @@ impl<'f> Repository<'f> {
 }
 
 /// Section 6.
-pub fn read_object(id: Id, stored: &[u8]) -> (u8, u8, Vec<u8>) {
+pub(crate) fn read_object(id: Id, stored: &[u8]) -> (u8, u8, Vec<u8>) {
     let (header, payload) = stored.split_at(56);
     let mut fields = Fields(header);
     assert_eq!(fields.take(4), b"SRo1");

@@ -49,6 +49,13 @@ impl Cancel {
     }
 }
 
+/// A flag of the caller's own, such as one that a signal handler sets.
+impl From<Arc<AtomicBool>> for Cancel {
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+}
+
 /// Adds up what the instances of a run report.
 pub(crate) struct Meter {
     on_progress: Option<OnProgress>,

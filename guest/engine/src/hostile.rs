@@ -1,0 +1,158 @@
+//! Repositories that nobody's backup wrote: every checksum and every id is right, what they say is not.
+
+use crate::backup::stock::Stock;
+use crate::catalog::{self, Schema, Table};
+use crate::error::Code;
+use crate::id::{Id, Kind};
+use crate::index::{self, Change};
+use crate::progress::Silent;
+use crate::snapshot::{self, Snapshot};
+use crate::testing::MemoryVault;
+use crate::tree::Put;
+use crate::tree::node::{Ref, Root};
+use crate::vault::Vault;
+use crate::verify::{Depth, Verified, verify};
+
+/// One entry: key `k`, value `v`.
+const LEAF: &[u8] = &[1, 0, 0, 0, 1, 0, 0, 0, b'k', b'v'];
+
+fn table(name: &str, root: Option<Root>) -> Table {
+    let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+    Table {
+        name: name.into(),
+        multimap: false,
+        entries,
+        bytes,
+        key_type: String::new(),
+        value_type: String::new(),
+        identity: Vec::new(),
+        root,
+    }
+}
+
+/// A repository with one snapshot of these tables; objects for which `spoil` says so are damaged.
+fn repository(
+    make: impl FnOnce(&mut dyn Put) -> Vec<Table>,
+    types: Vec<(String, String)>,
+    spoil: Option<Id>,
+) -> MemoryVault {
+    let vault = MemoryVault::default();
+    crate::repository::prepare(&vault).unwrap();
+    let mut stock = Stock::open(&vault, "x").unwrap();
+    let tables = make(&mut stock);
+    let root = catalog::write(&tables, &mut stock).unwrap();
+    let schema = catalog::write_schema(&Schema { template: Vec::new(), types }, &mut stock).unwrap();
+    let packs = stock.finish().unwrap().0.iter().map(|pack| pack.id).collect();
+    index::update(&vault, Change { packs, ..Change::default() }).unwrap();
+    if let Some(id) = spoil {
+        for path in vault.paths().iter().filter(|path| path.starts_with("packs/")) {
+            let mut pack = vault.get(path).unwrap();
+            let at = pack.windows(32).position(|bytes| bytes == id.0).unwrap();
+            pack[at + 33] ^= 1;
+            vault.put(path, pack);
+        }
+    }
+    let snapshot = Snapshot {
+        name: "x".into(),
+        id: catalog::id(root),
+        source: "x".into(),
+        parent: None,
+        seq: 1,
+        time: 1,
+        position: None,
+        tables: tables.len() as u32,
+        tables_left_out: 0,
+        entries: 0,
+        bytes: 0,
+        bytes_added: 0,
+        labels: Vec::new(),
+        root,
+        schema,
+    };
+    snapshot.write_unfinished(&vault).unwrap();
+    vault.rename(&snapshot::unfinished("x"), &snapshot::path("x")).unwrap();
+    vault
+}
+
+fn no_types(tables: usize) -> Vec<(String, String)> {
+    vec![Default::default(); tables]
+}
+
+fn verified(vault: &MemoryVault) -> Verified {
+    verify(vault, None, Depth::Data, &Silent).unwrap()
+}
+
+fn assert_damaged(vault: &MemoryVault) {
+    let damage = verified(vault).damage;
+    assert!(damage.iter().any(|damage| damage.snapshots == ["x"]), "{damage:?}");
+    assert_eq!(crate::open(vault, "x").err().map(|e| e.code), Some(Code::Damaged));
+}
+
+#[test]
+fn tables_out_of_order_are_damage() {
+    assert!(
+        verified(&repository(|_| vec![table("a", None), table("b", None)], no_types(2), None))
+            .damage
+            .is_empty()
+    );
+    for names in [["b", "a"], ["a", "a"]] {
+        assert_damaged(&repository(|_| names.map(|name| table(name, None)).into(), no_types(2), None));
+    }
+}
+
+#[test]
+fn a_schema_for_other_tables_is_damage() {
+    for types in [0, 1, 3, 100_000] {
+        assert_damaged(&repository(|_| vec![table("a", None), table("b", None)], no_types(types), None));
+    }
+}
+
+#[test]
+fn counts_that_are_not_those_of_the_leaf_are_damage() {
+    for (items, entries, bytes) in [(2, 1, 2), (1, 2, 2), (1, 1, 3), (1, u64::MAX, u64::MAX)] {
+        let make = |put: &mut dyn Put| {
+            let id = put.put(Kind::Node { level: 0 }, LEAF).unwrap();
+            vec![table("a", Some(Root { level: 0, node: Ref { id, items, entries, bytes, rank: 0 } }))]
+        };
+        let damage = verified(&repository(make, no_types(1), None)).damage;
+        assert_eq!(damage.len(), 1);
+        assert_eq!(
+            (&damage[0].snapshots[..], &damage[0].tables[..]),
+            (&["x".to_owned()][..], &["a".to_owned()][..])
+        );
+    }
+}
+
+/// 5 levels of 100 references to one and the same node: 10^10 entries in a few hundred bytes.
+fn bomb(put: &mut dyn Put) -> Vec<Table> {
+    let id = put.put(Kind::Node { level: 0 }, LEAF).unwrap();
+    let mut node = Ref { id, items: 1, entries: 1, bytes: 2, rank: 6 };
+    for level in 1..=5 {
+        let mut content = Vec::new();
+        (0..100).for_each(|_| node.encode(&mut content));
+        let id = put.put(Kind::Node { level }, &content).unwrap();
+        node = Ref { id, items: 100, entries: node.entries * 100, bytes: node.bytes * 100, rank: 6 };
+    }
+    vec![table("a", Some(Root { level: 5, node }))]
+}
+
+#[test]
+fn a_node_that_stands_everywhere_is_looked_at_once() {
+    let whole = verified(&repository(bomb, no_types(1), None));
+    assert!(whole.damage.is_empty() && whole.objects == 8, "{whole:?}");
+    let leaf = Kind::Node { level: 0 }.id_of(LEAF);
+    let damage = verified(&repository(bomb, no_types(1), Some(leaf))).damage;
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert_eq!(damage[0].tables, ["a"]);
+}
+
+#[test]
+fn any_place_in_ten_thousand_million_entries_is_near() {
+    let vault = repository(bomb, no_types(1), None);
+    let opened = crate::open(&vault, "x").unwrap();
+    for from in [0, 1, 99, 5_000_000_000, 9_999_999_999] {
+        let mut entries = opened.entries("a", from, from + 1).unwrap();
+        assert_eq!(crate::Bytes::read(&mut entries, 100).unwrap(), LEAF);
+        assert!(crate::Bytes::read(&mut entries, 100).unwrap().is_empty());
+    }
+}

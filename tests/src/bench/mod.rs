@@ -1,0 +1,92 @@
+//! The benchmark: Strongroom and its peers on the same entries, on one machine, in one run.
+
+mod data;
+mod machine;
+mod peers;
+mod report;
+mod samples;
+mod targets;
+mod work;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use data::Data;
+use machine::Machine;
+use samples::Samples;
+use work::Work;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How often each thing is done; the median counts.
+    pub rounds: u32,
+    /// How many entries.
+    pub entries: u64,
+    /// A database of `real-data`, to be measured too.
+    pub real: Option<PathBuf>,
+    /// Where everything is written: on the disk that is to be measured. Also kept there: what costs time to make.
+    pub work: PathBuf,
+    /// Only peers whose name contains one of these; all if there is none.
+    pub only: Vec<String>,
+    /// JSON instead of Markdown.
+    pub json: bool,
+}
+
+/// Measures, and prints what came of it. Whether nothing failed.
+pub fn run(options: &Options) -> Result<bool> {
+    let work = Work::new(&options.work)?;
+    let before = Machine::look(&work)?;
+    let mut samples = Samples::default();
+    let (mut peers, mut missing) = peers::find(&work)?;
+    peers.retain(|peer| options.only.is_empty() || options.only.iter().any(|only| peer.name().contains(only.as_str())));
+    missing.retain(|_| options.only.is_empty());
+
+    let mut data = vec![Data::entries(&work, options.entries)?];
+    if let Some(real) = &options.real {
+        data.push(Data::real(&work, real)?);
+    }
+    let mut failed = Vec::new();
+    for data in &data {
+        let mut taking: Vec<_> = peers.iter_mut().filter(|peer| peer.takes(data)).collect();
+        let mut fail = |peer: &str, e: anyhow::Error| {
+            eprintln!("bench: {peer}: {e:#}");
+            failed.push(format!("{peer}: {e:#}"));
+        };
+        taking.retain_mut(|peer| {
+            eprintln!("bench: {}: preparing {}", data.name, peer.name());
+            peer.prepare(&work, data).map_err(|e| fail(peer.name(), e)).is_ok()
+        });
+        for round in 0..options.rounds {
+            for number in (0..taking.len()).rev() {
+                let peer = &mut taking[number];
+                if round > 0 && peer.once() {
+                    continue;
+                }
+                eprintln!("bench: {}: round {} of {}: {}", data.name, round + 1, options.rounds, peer.name());
+                let mut recorder = samples.of(data.name, peer.name());
+                if let Err(e) = peer.round(&work, data, &mut recorder) {
+                    fail(peer.name(), e);
+                    taking.remove(number);
+                }
+                work.clear()?;
+            }
+        }
+    }
+    let report = report::Report {
+        before,
+        after: Machine::look(&work)?,
+        rounds: options.rounds,
+        data,
+        samples,
+        missing,
+        failed,
+    };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report.json())?);
+    } else {
+        print!("{}", report.markdown());
+    }
+    Ok(report.failed.is_empty())
+}

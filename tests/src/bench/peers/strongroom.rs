@@ -1,0 +1,77 @@
+//! Strongroom.
+
+use anyhow::Result;
+
+use super::Peer;
+use crate::bench::data::Data;
+use crate::bench::samples::{Case, Recorder};
+use crate::bench::work::Work;
+use crate::child::run;
+use crate::steps::step;
+use crate::strongroom_process;
+
+pub(in crate::bench) const NAME: &str = "Strongroom";
+
+/// Snapshots of the repository that is listed.
+const MANY: u32 = 1000;
+
+pub(super) struct Strongroom {
+    process: strongroom_process::Strongroom,
+}
+
+impl Strongroom {
+    pub(super) fn find() -> Result<Self> {
+        let process = strongroom_process::Strongroom::find()?;
+        eprintln!("bench: Strongroom is run as {}", process.described());
+        Ok(Self { process })
+    }
+
+    /// Made once for each version of the engine.
+    fn many(work: &Work) -> Result<std::path::PathBuf> {
+        let engine = blake3::hash(strongroom::ENGINE).to_hex();
+        work.kept(&format!("snapshots-{MANY}-{}", &engine[..8]), |to| {
+            run(step("many-snapshots")?.arg(to).arg(MANY.to_string()))?;
+            Ok(())
+        })
+    }
+}
+
+impl Peer for Strongroom {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn takes(&self, _data: &Data) -> bool {
+        true
+    }
+
+    fn prepare(&mut self, work: &Work, _data: &Data) -> Result<()> {
+        let many = Self::many(work)?;
+        // From here on, the compiled engine is in the cache.
+        run(&mut self.process.snapshots(&many)?)?;
+        Ok(())
+    }
+
+    fn round(&mut self, work: &Work, data: &Data, samples: &mut Recorder<'_>) -> Result<()> {
+        let repository = work.scratch("strongroom");
+        let app = data.at_path(work, &data.base)?;
+        let mut backup = |case| -> Result<()> {
+            samples.record(case, &work.measure(&mut self.process.backup(&app, &repository)?, &repository)?);
+            Ok(())
+        };
+        backup(Case::First)?;
+        backup(Case::Unchanged)?;
+        for (case, state) in &data.changes {
+            data.at_path(work, state)?;
+            backup(*case)?;
+        }
+        samples.record(Case::Verify, &work.measure(&mut self.process.verify(&repository)?, &repository)?);
+        let to = work.scratch("restored.redb");
+        samples.record(Case::Restore, &work.measure(&mut self.process.restore(&repository, &to)?, &to)?);
+        if data.raw.is_some() {
+            let many = Self::many(work)?;
+            samples.record(Case::List, &work.measure(&mut self.process.snapshots(&many)?, &many)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! The report.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::data::Data;
+use super::machine::Machine;
+use super::peers::{COPY, Missing, REDB, RESTIC, STRONGROOM};
+use super::samples::{Case, Samples, Series};
+use super::targets::{self, Bound, Target};
+
+/// Above this, others take so much of the machine that only ratios mean something.
+const BUSY: f64 = 0.5;
+
+pub(super) struct Report {
+    pub(super) before: Machine,
+    pub(super) after: Machine,
+    pub(super) rounds: u32,
+    pub(super) data: Vec<Data>,
+    pub(super) samples: Samples,
+    pub(super) missing: Vec<Missing>,
+    pub(super) failed: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let Machine { processor, cores, memory, system, file_system, load } = &self.before;
+        writeln!(out, "{processor}, {cores} cores, {memory}, {system}, {file_system}. Medians of {} rounds.", self.rounds)?;
+        if let Some(load) = load.filter(|load| *load > BUSY) {
+            writeln!(out, "\nOthers were at work (load {load} before this began): only ratios mean something.")?;
+        }
+        for data in &self.data {
+            writeln!(out, "\n## {}\n\n{}.", data.name, data.described)?;
+            for (case, peers) in self.samples.cases(data.name) {
+                table(out, data, case, &peers)?;
+            }
+        }
+        let targets = targets::of(&self.samples);
+        if targets.iter().any(|target| target.measured.is_some()) {
+            writeln!(out, "\n## Targets\n\n| | wanted | measured | |\n|---|--:|--:|---|")?;
+            targets.iter().try_for_each(|target| row(out, target))?;
+        }
+        if !self.missing.is_empty() {
+            writeln!(out, "\nNot on this machine, so not measured:\n")?;
+        }
+        for Missing { what, remedy } in &self.missing {
+            writeln!(out, "- {what}: {remedy}")?;
+        }
+        if !self.failed.is_empty() {
+            writeln!(out, "\nFailed:\n")?;
+        }
+        self.failed.iter().try_for_each(|failed| writeln!(out, "- {failed}"))
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let mut cases = Vec::new();
+        for data in &self.data {
+            for (case, peers) in self.samples.cases(data.name) {
+                for (peer, series) in peers {
+                    cases.push(json!({
+                        "data": data.name,
+                        "case": case.title(),
+                        "peer": peer,
+                        "median_seconds": series.median(),
+                        "seconds": series.seconds,
+                        "bytes_written": series.written(),
+                        "peak_rss": series.peak_rss(),
+                    }));
+                }
+            }
+        }
+        let data: Vec<Value> =
+            self.data.iter().map(|data| json!({ "name": data.name, "described": data.described })).collect();
+        json!({
+            "machine": self.before,
+            "load_after": self.after.load,
+            "rounds": self.rounds,
+            "data": data,
+            "cases": cases,
+            "targets": targets::of(&self.samples),
+            "missing": self.missing,
+            "failed": self.failed,
+        })
+    }
+}
+
+fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -> std::fmt::Result {
+    // With what each is compared.
+    let reference = match case {
+        Case::First => COPY,
+        Case::Restore if data.raw.is_some() => REDB,
+        Case::List => STRONGROOM,
+        _ => RESTIC,
+    };
+    let reference = peers.iter().find(|(peer, _)| *peer == reference);
+    let against = reference.map_or("", |(peer, _)| peer.split(" (").next().unwrap_or(peer));
+    writeln!(out, "\n### {}\n", case.title())?;
+    let of_rate = if case == Case::Restore || case == Case::Verify { " | MB/s" } else { "" };
+    let rule = if of_rate.is_empty() { "" } else { "--:|" };
+    let ratio = if against.is_empty() { String::new() } else { format!("time against {against}") };
+    writeln!(out, "| | seconds | from - to{of_rate} | MB written | peak RSS, MB | {ratio} |")?;
+    writeln!(out, "|---|--:|--:|{rule}--:|--:|--:|")?;
+    for (peer, series) in peers {
+        let median = series.median();
+        let least = series.seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = series.seconds.iter().copied().fold(0.0, f64::max);
+        let range = if series.seconds.len() > 1 { format!("{least:.3} - {most:.3}") } else { "once".to_owned() };
+        let name = if *peer == STRONGROOM { format!("**{peer}**") } else { (*peer).to_owned() };
+        write!(out, "| {name} | {median:.3} | {range} |")?;
+        if !of_rate.is_empty() {
+            let rate = data.bytes.map_or_else(String::new, |bytes| format!("{:.0}", bytes as f64 / 1e6 / median));
+            write!(out, " {rate} |")?;
+        }
+        let written = series.written().map_or_else(String::new, megabytes);
+        let peak = series.peak_rss().map_or_else(String::new, |bytes| format!("{:.0}", bytes / 1e6));
+        let ratio = reference.map_or_else(String::new, |(_, by)| format!("{:.2}", median / by.median()));
+        writeln!(out, " {written} | {peak} | {ratio} |")?;
+    }
+    Ok(())
+}
+
+fn megabytes(bytes: f64) -> String {
+    match bytes / 1e6 {
+        large if large >= 10.0 => format!("{large:.1}"),
+        small => format!("{small:.4}"),
+    }
+}
+
+fn row(out: &mut String, target: &Target) -> std::fmt::Result {
+    let (word, bound) = match target.bound {
+        Bound::AtMost(bound) => ("at most", bound),
+        Bound::AtLeast(bound) => ("at least", bound),
+    };
+    let measured = target.measured.map_or_else(|| "-".to_owned(), |measured| format!("{}", (measured * 1e3).round() / 1e3));
+    let verdict = match target.is_met() {
+        Some(true) => "met",
+        Some(false) => "**missed**",
+        None => "not measured",
+    };
+    writeln!(out, "| {} | {word} {bound} | {measured} | {verdict} |", target.what)
+}

@@ -1,0 +1,74 @@
+//! What Strongroom is meant to reach on the artificial entries, and whether it did.
+
+use serde::Serialize;
+
+use super::data::ENTRIES;
+use super::peers::{COPY, REDB, RESTIC, SEED, STRONGROOM};
+use super::samples::{Case, Samples, Series};
+
+/// One of them.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Target {
+    pub(super) what: &'static str,
+    pub(super) bound: Bound,
+    /// What was measured; nothing if a peer that it takes was missing.
+    pub(super) measured: Option<f64>,
+}
+
+/// What is enough.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Target {
+    pub(super) fn is_met(&self) -> Option<bool> {
+        self.measured.map(|measured| match self.bound {
+            Bound::AtMost(most) => measured <= most,
+            Bound::AtLeast(least) => measured >= least,
+        })
+    }
+}
+
+/// All of them.
+pub(super) fn of(samples: &Samples) -> Vec<Target> {
+    use Bound::{AtLeast, AtMost};
+    let series = |case, peer| samples.get(ENTRIES, case, peer);
+    let ours = |case| series(case, STRONGROOM);
+    let ratio = |one: Option<&Series>, other: Option<&Series>| Some(one?.median() / other?.median());
+    let first = ours(Case::First);
+    vec![
+        Target {
+            what: "first backup, in times of `cp` + `sync`",
+            bound: AtMost(2.5),
+            measured: ratio(first, series(Case::First, COPY)),
+        },
+        Target {
+            what: "first backup, how much faster than restic",
+            bound: AtLeast(3.0),
+            measured: ratio(series(Case::First, RESTIC), first),
+        },
+        Target {
+            what: "first backup, how much faster than the seed's way",
+            bound: AtLeast(25.0),
+            measured: ratio(series(Case::First, SEED), first),
+        },
+        Target {
+            what: "restore, as a part of redb's bulk-load rate",
+            bound: AtLeast(0.7),
+            measured: ratio(series(Case::Restore, REDB), ours(Case::Restore)),
+        },
+        Target {
+            what: "second backup with nothing changed, bytes written",
+            bound: AtMost(4096.0),
+            measured: ours(Case::Unchanged).and_then(Series::written),
+        },
+        Target {
+            what: "`snapshots` of 1,000, seconds",
+            bound: AtMost(0.1),
+            measured: ours(Case::List).map(Series::median),
+        },
+    ]
+}

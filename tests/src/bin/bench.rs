@@ -1,0 +1,53 @@
+//! Measures Strongroom and its peers. See `--help`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use strongroom_tests::args::Args;
+use strongroom_tests::{bench, steps};
+
+const HELP: &str = "\
+Measures Strongroom and its peers on the same entries, in one run, and prints a Markdown table.
+
+Usage: bench [--rounds 5] [--entries 1000000] [--real DB] [--only NAME]... [--work DIR] [--json]
+
+  --rounds N    how often each thing is done, all in turn; the medians count
+  --entries N   how many entries of 32-byte keys and 200-byte values
+  --real DB     also on this database, made by the program real-data
+  --only NAME   only peers with this in their name, for a quick look
+  --work DIR    where all is written, on the disk that is to be measured; by default beside the build's output. What
+                takes time to make is kept there
+  --json        JSON instead of Markdown
+
+Strongroom is measured by its command if `cargo build --release` has put it beside this program, else through its
+library. Peers that are not on this machine are named with how to get them; nothing is installed.";
+
+fn main() -> Result<ExitCode> {
+    if let Some(done) = steps::run_if_asked() {
+        return done.map(|()| ExitCode::SUCCESS);
+    }
+    let mut args = Args::of_process();
+    if args.flag("--help") || args.flag("-h") {
+        println!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut only = Vec::new();
+    while let Some(name) = args.text("--only")? {
+        only.push(name.to_string_lossy().into_owned());
+    }
+    let work = match args.path("--work")? {
+        Some(work) => work,
+        None => steps::work_dir("bench")?,
+    };
+    let options = bench::Options {
+        rounds: args.number("--rounds", 5)?,
+        entries: args.number("--entries", 1_000_000)?,
+        real: args.path("--real")?,
+        work,
+        only,
+        json: args.flag("--json"),
+    };
+    args.done()?;
+    let whole = bench::run(&options).context("the benchmark failed")?;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,94 @@
+//! Shows how much memory backups and restores take of what is larger than memory ought to be. See `--help`.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result};
+use strongroom_tests::args::Args;
+use strongroom_tests::child::{self, Ran};
+use strongroom_tests::steps::{self, step};
+use strongroom_tests::strongroom_process::Strongroom;
+
+const HELP: &str = "\
+Backs up and restores a large database and one with a single large value, and compares the most memory that each
+process had with what is allowed: 300 MB above what redb itself takes to read or write the value.
+
+Usage: big [--gb 4.0] [--value-mib 1024] [--work DIR]
+
+  --gb GB        the large database has so many gigabytes (10^9 bytes), in values of 4 KB that do not compress
+  --value-mib N  the single value has so many MiB
+  --work DIR     where all is written; needs three times the larger of both. By default beside the build's output";
+
+/// Bytes above what redb itself takes.
+const ALLOWED: u64 = 300_000_000;
+
+fn main() -> Result<ExitCode> {
+    if let Some(done) = steps::run_if_asked() {
+        return done.map(|()| ExitCode::SUCCESS);
+    }
+    let mut args = Args::of_process();
+    if args.flag("--help") || args.flag("-h") {
+        println!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let gb: f64 = args.number("--gb", 4.0)?;
+    let mib: u64 = args.number("--value-mib", 1024)?;
+    let work = match args.path("--work")? {
+        Some(work) => work,
+        None => steps::work_dir("big")?,
+    };
+    args.done()?;
+    let strongroom = Strongroom::find()?;
+    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+    println!("Strongroom is run as {}.\n", strongroom.described());
+    println!("| | verb | seconds | peak RSS, MB | redb alone, MB | allowed, MB | |\n|---|---|--:|--:|--:|--:|---|");
+    let many = (format!("{gb} GB of 4 KB values"), (gb * 1e9 / 4096.0).ceil() as u64, 4096);
+    let one = (format!("one value of {mib} MiB"), 1, mib << 20);
+    let mut kept = true;
+    for (what, count, value_bytes) in [many, one] {
+        let dir = tempfile::tempdir_in(&work)?;
+        kept &= measure(&strongroom, dir.path(), &what, count, value_bytes)?;
+    }
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the memory was within what is allowed.
+fn measure(strongroom: &Strongroom, dir: &Path, what: &str, count: u64, value_bytes: u64) -> Result<bool> {
+    let (database, repository, restored) = (dir.join("app.redb"), dir.join("repository"), dir.join("restored.redb"));
+    run(step("large")?.arg(&database).arg(count.to_string()).arg(value_bytes.to_string()))?;
+    let reads = run(step("read-natively")?.arg(&database))?;
+    let native = dir.join("native.redb");
+    let writes = run(step("write-natively")?.arg(&native).arg(value_bytes.to_string()))?;
+    std::fs::remove_file(&native)?;
+    let backup = run(&mut strongroom.backup(&database, &repository)?)?;
+    let mut kept = told(what, "backup", &backup, &reads);
+    let verify = run(&mut strongroom.verify(&repository)?)?;
+    kept &= told(what, "verify --read-data", &verify, &reads);
+    let restore = run(&mut strongroom.restore(&repository, &restored)?)?;
+    kept &= told(what, "restore", &restore, &writes);
+    run(step("compare-large")?.arg(&database).arg(&restored))?;
+    Ok(kept)
+}
+
+fn run(command: &mut Command) -> Result<Ran> {
+    child::run(command)
+}
+
+fn told(what: &str, verb: &str, ran: &Ran, alone: &Ran) -> bool {
+    let megabytes = |bytes: Option<u64>| bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6));
+    let allowed = alone.peak_rss.map(|alone| alone + ALLOWED);
+    let (kept, verdict) = match (ran.peak_rss, allowed) {
+        (Some(peak), Some(allowed)) if peak > allowed => (false, "**over**"),
+        (Some(_), Some(_)) => (true, "within"),
+        // The system does not say.
+        _ => (true, "not measured"),
+    };
+    println!(
+        "| {what} | {verb} | {:.1} | {} | {} | {} | {verdict} |",
+        ran.seconds,
+        megabytes(ran.peak_rss),
+        megabytes(alone.peak_rss),
+        megabytes(allowed)
+    );
+    kept
+}

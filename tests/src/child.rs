@@ -1,0 +1,95 @@
+//! Running a program and measuring it: wall time, peak memory, what it printed.
+//!
+//! Linux carries the peak of the process that starts another over to the new one, so a program that measures must stay
+//! small itself: all work, its own included, is done in processes that it starts.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+/// What a finished process took.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// From its start until its end.
+    pub seconds: f64,
+    /// Most bytes of memory at any moment, where the system says.
+    pub peak_rss: Option<u64>,
+    /// What it wrote to its standard output.
+    pub stdout: String,
+}
+
+/// Runs a program to its end. Fails with what it said if it fails.
+pub fn run(command: &mut Command) -> Result<Ran> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    let started = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot run {program}"))?;
+    let (status, peak_rss) = wait(child)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if !status.success() {
+        let said = format!("{}{}", text(&mut stderr)?, text(&mut stdout)?);
+        bail!("{} ended with {status}: {}", shown(command), said.trim());
+    }
+    Ok(Ran { seconds, peak_rss, stdout: text(&mut stdout)? })
+}
+
+/// Runs a program whose input is what another one prints.
+pub fn run_piped(from: &mut Command, into: &mut Command) -> Result<Ran> {
+    let mut first = from.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {}", shown(from)))?;
+    let pipe = first.stdout.take().context("a pipe was asked for")?;
+    let ran = run(into.stdin(pipe));
+    // The pipe's end in this process would keep the first one from noticing that nobody reads.
+    into.stdin(Stdio::null());
+    let status = first.wait()?;
+    let ran = ran?;
+    if !status.success() {
+        bail!("{} ended with {status}", shown(from));
+    }
+    Ok(ran)
+}
+
+/// A command as one would type it.
+fn shown(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    words.extend(command.get_args().map(std::ffi::OsStr::to_string_lossy));
+    words.join(" ")
+}
+
+fn text(file: &mut File) -> Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(unix)]
+fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
+    use std::os::unix::process::ExitStatusExt as _;
+    // What the system counts in: KiB, on Apple's bytes.
+    const UNIT: u64 = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    let pid = i32::try_from(child.id())?;
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: both point to memory of the right size that lives through the call; `rusage` holds only integers, for
+        // which zeroes are valid; `child` is not waited for anywhere else, so the id is still its own.
+        let (ended, usage) = unsafe { (libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()), usage.assume_init_ref()) };
+        if ended == pid {
+            let peak = u64::try_from(usage.ru_maxrss).ok().map(|peak| peak * UNIT);
+            return Ok((ExitStatus::from_raw(status), peak));
+        }
+        let e = std::io::Error::last_os_error();
+        if e.kind() != std::io::ErrorKind::Interrupted {
+            return Err(e).context("cannot wait for a process");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn wait(mut child: Child) -> Result<(ExitStatus, Option<u64>)> {
+    Ok((child.wait()?, None))
+}

@@ -1,0 +1,133 @@
+//! The entries that the benchmark backs up: 32-byte keys, 200-byte values of which half is random. The same on every
+//! machine.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write as _};
+use std::ops::Bound;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use redb::{Builder, Database, ReadableDatabase as _, TableDefinition};
+
+/// Bytes of a key.
+pub const KEY: usize = 32;
+/// Bytes of a value.
+pub const VALUE: usize = 200;
+/// Bytes of an entry.
+pub const ENTRY: usize = KEY + VALUE;
+/// Bytes at the front of a value that nothing can compress.
+const RANDOM: usize = 100;
+
+const TABLE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
+
+/// A key or value, as bytes.
+pub type Entry = [u8; ENTRY];
+
+/// A number that looks random.
+pub fn mix(number: u64) -> u64 {
+    let mut x = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    x ^= x >> 32;
+    x = x.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    x ^ (x >> 29)
+}
+
+fn key(number: u64) -> [u8; KEY] {
+    let mut key = [0; KEY];
+    for (word, bytes) in key.chunks_exact_mut(8).enumerate() {
+        bytes.copy_from_slice(&mix(number * 4 + word as u64).to_be_bytes());
+    }
+    key
+}
+
+/// The value of a key: a random half, and a half in which four bytes repeat.
+fn value(key: &[u8; KEY], version: u64) -> [u8; VALUE] {
+    let [a, b, c, d, e, f, g, h, ..] = *key;
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ mix(version);
+    let mut value = [0; VALUE];
+    let (random, repeated) = value.split_at_mut(RANDOM);
+    for (word, bytes) in random.chunks_mut(8).enumerate() {
+        bytes.copy_from_slice(&mix(seed ^ word as u64).to_le_bytes()[..bytes.len()]);
+    }
+    for bytes in repeated.chunks_mut(4) {
+        bytes.copy_from_slice(&[b'#', a, b, c]);
+    }
+    value
+}
+
+/// Writes `count` entries in the order of their keys, one after another, as the peers read them.
+pub fn write_raw(to: &Path, count: u64) -> Result<()> {
+    let mut keys: Vec<[u8; KEY]> = (0..count).map(key).collect();
+    keys.sort_unstable();
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(to)?);
+    for key in &keys {
+        out.write_all(key)?;
+        out.write_all(&value(key, 0))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Goes through what [`write_raw`] wrote.
+pub fn read_raw(from: &Path, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    let file = File::open(from).with_context(|| format!("cannot open {}", from.display()))?;
+    let entries = file.metadata()?.len() / ENTRY as u64;
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut entry: Entry = [0; ENTRY];
+    for _ in 0..entries {
+        file.read_exact(&mut entry)?;
+        let (key, value) = entry.split_at(KEY);
+        each(key, value)?;
+    }
+    Ok(())
+}
+
+/// Makes a redb database of the entries in the way that is redb's own fastest: sorted, through a cursor, in one
+/// transaction. Gives the seconds from the creation of the file until it is synced and closed.
+pub fn bulk_load(raw: &Path, to: &Path) -> Result<f64> {
+    let entries = std::fs::read(raw)?;
+    let started = Instant::now();
+    let db = Database::create(to)?;
+    let write = db.begin_write()?;
+    {
+        let mut table = write.open_table(TABLE)?;
+        let mut cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
+        for entry in entries.chunks_exact(ENTRY) {
+            let (key, value) = entry.split_at(KEY);
+            cursor.insert_before(key, value)?;
+        }
+        cursor.close()?;
+    }
+    write.commit()?;
+    drop(db);
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Gives back what a database has no use for.
+pub fn compact(database: &Path) -> Result<()> {
+    Database::open(database)?.compact()?;
+    Ok(())
+}
+
+/// Gives `count` rows spread over the table new values, in one transaction.
+pub fn change(database: &Path, raw: &Path, count: u64) -> Result<()> {
+    let entries = std::fs::metadata(raw)?.len() / ENTRY as u64;
+    let db = Database::open(database)?;
+    let write = db.begin_write()?;
+    {
+        let mut table = write.open_table(TABLE)?;
+        for n in 0..count {
+            let key = key(mix(n ^ count << 32) % entries);
+            table.insert(&key[..], &value(&key, count)[..])?;
+        }
+    }
+    write.commit()?;
+    Ok(())
+}
+
+/// How many entries a database of this kind holds.
+pub fn count(database: &Path) -> Result<u64> {
+    use redb::ReadableTableMetadata as _;
+    let db = Builder::new().open_read_only(database)?;
+    Ok(db.begin_read()?.open_table(TABLE)?.len()?)
+}
