@@ -61,6 +61,14 @@ fn no_entry_ends_a_leaf() {
 }
 
 #[test]
+fn a_leaf_that_just_reaches_the_ceiling_ends() {
+    // 8,192 entries of 32 bytes have 262,144.
+    for (entries, level) in [(8192, 0), (8193, 1)] {
+        assert_eq!(check(chosen(0, 32, |rank| rank == 0).take(entries).collect(), 1 << 20), level);
+    }
+}
+
+#[test]
 fn every_entry_ends_a_leaf_but_no_node_above() {
     // 6,000 leaves of one entry: the nodes above are cut by the ceiling, after 4,947 references.
     assert_eq!(check(chosen(0, 160, |rank| rank == 1).take(6_000).collect(), 1 << 20), 2);

@@ -9,13 +9,18 @@ use super::slots::WriteLease;
 use super::typed::Fill;
 use crate::{Error, ErrorCode, Result, frame};
 use redb::backends::FileBackend;
-use redb::{Builder, Database, TableDefinition, WriteTransaction};
+use redb::{Builder, Database, Durability, TableDefinition, WriteTransaction};
 use std::fs::File;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The larger, the fewer pages are written twice; the rest of a restore's memory is bounded by one entry.
 const CACHE: usize = 96 << 20;
+
+/// After so many bytes what came is committed, though not yet durably: redb computes its checksums when it commits,
+/// and pages that are still in its cache then need not be read again. The file counts only when it is published, so
+/// that it is written in several transactions shows nowhere.
+const COMMIT: usize = 32 << 20;
 
 /// Where the answer to a job goes. Nobody waits for it any more if sending fails.
 pub(super) type Reply<T> = SyncSender<Result<T>>;
@@ -41,12 +46,14 @@ pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()>
             .set_cache_size(CACHE)
             .create_with_backend(backend)
             .map_err(|error| fault(what, error))?;
-        let txn = database.begin_write().map_err(|error| fault(what, error))?;
+        let mut batch = Batch::begin(&database)?;
         loop {
             match jobs.recv() {
-                Ok(Job::Table(schema, reply)) => table(&txn, &schema, reply, jobs, wrong)?,
+                Ok(Job::Table(schema, reply)) => {
+                    batch = table(&database, batch, &schema, reply, jobs, wrong)?;
+                }
                 Ok(Job::Finish(reply)) => {
-                    txn.commit().map_err(|error| fault("committing the restored database", error))?;
+                    batch.txn.commit().map_err(|error| fault("committing the restored database", error))?;
                     check(&mut database)?;
                     drop(database);
                     let _ = reply.send(Ok(()));
@@ -71,61 +78,107 @@ fn check(database: &mut Database) -> Result<()> {
     }
 }
 
+/// What is written between two commits.
+struct Batch {
+    txn: WriteTransaction,
+    bytes: usize,
+}
+
+impl Batch {
+    fn begin(database: &Database) -> Result<Self> {
+        let txn = database.begin_write().map_err(|error| fault("writing the restored database", error))?;
+        Ok(Self { txn, bytes: 0 })
+    }
+
+    /// Commits, not yet durably: the last commit makes all of it so.
+    fn next(mut self, database: &Database) -> Result<Self> {
+        let committing = "committing the restored database";
+        self.txn.set_durability(Durability::None).map_err(|error| fault(committing, error))?;
+        self.txn.commit().map_err(|error| fault(committing, error))?;
+        Self::begin(database)
+    }
+}
+
 /// How the filling of a table ended.
 enum End {
-    Finished(u64, Reply<u64>),
+    /// The batch is full; the table goes on.
+    Full,
+    Finished(Reply<u64>),
     Abandoned(Reply<()>),
     CallerGone,
 }
 
+/// A table as far as it has come.
+#[derive(Default)]
+struct Taken {
+    decoder: frame::Decoder,
+    count: u64,
+}
+
 fn table(
-    txn: &WriteTransaction,
+    database: &Database,
+    mut batch: Batch,
     schema: &Schema,
     begun: Reply<()>,
     jobs: &Receiver<Job>,
     wrong: &Fault,
-) -> Result<()> {
+) -> Result<Batch> {
     let lease = WriteLease::take(&schema.types)?;
-    let mut end = End::CallerGone;
-    lease.typed().fill(txn, schema.place(), &mut |fill| {
-        let _ = begun.send(Ok(()));
-        end = entries(fill, jobs, wrong)?;
-        Ok(())
-    })?;
-    order::append_nothing();
-    match end {
-        // Only now has redb taken all of it.
-        End::Finished(count, reply) => drop(reply.send(Ok(count))),
-        End::Abandoned(reply) => {
-            let any = TableDefinition::<u8, u8>::new(&schema.name);
-            let deleted = if schema.multimap {
-                txn.delete_multimap_table(redb::MultimapTableDefinition::<u8, u8>::new(&schema.name))
-            } else {
-                txn.delete_table(any)
-            };
-            deleted.map_err(|error| fault("giving up the table", error))?;
-            let _ = reply.send(Ok(()));
+    let (mut taken, mut begun) = (Taken::default(), Some(begun));
+    loop {
+        let mut end = End::CallerGone;
+        let bytes = &mut batch.bytes;
+        lease.typed().fill(&batch.txn, schema.place(), &mut |fill| {
+            if let Some(begun) = begun.take() {
+                let _ = begun.send(Ok(()));
+            }
+            end = entries(fill, jobs, wrong, &mut taken, bytes)?;
+            Ok(())
+        })?;
+        order::append_nothing();
+        match end {
+            End::Full => {
+                batch = batch.next(database)?;
+                continue;
+            }
+            // Only now has redb taken all of it.
+            End::Finished(reply) => drop(reply.send(Ok(taken.count))),
+            End::Abandoned(reply) => {
+                let deleted = if schema.multimap {
+                    let any = redb::MultimapTableDefinition::<u8, u8>::new(&schema.name);
+                    batch.txn.delete_multimap_table(any)
+                } else {
+                    batch.txn.delete_table(TableDefinition::<u8, u8>::new(&schema.name))
+                };
+                deleted.map_err(|error| fault("giving up the table", error))?;
+                let _ = reply.send(Ok(()));
+            }
+            End::CallerGone => {}
         }
-        End::CallerGone => {}
+        return Ok(batch);
     }
-    Ok(())
 }
 
-fn entries(fill: &mut dyn Fill, jobs: &Receiver<Job>, wrong: &Fault) -> Result<End> {
-    let mut decoder = frame::Decoder::new();
-    let mut count = 0;
-    loop {
+fn entries(
+    fill: &mut dyn Fill,
+    jobs: &Receiver<Job>,
+    wrong: &Fault,
+    taken: &mut Taken,
+    batch: &mut usize,
+) -> Result<End> {
+    while *batch < COMMIT {
         match jobs.recv() {
             Ok(Job::Entries(bytes)) => {
                 if is_wrong(wrong).is_some() {
                     continue;
                 }
-                let taken = decoder.decode(&bytes, |key, value| {
+                *batch += bytes.len();
+                let decoded = taken.decoder.decode(&bytes, |key, value| {
                     fill.append(key, value)?;
-                    count += 1;
+                    taken.count += 1;
                     Ok(())
                 });
-                match taken {
+                match decoded {
                     Ok(()) => {}
                     // The entries are at fault, so the table can be given up and begun again.
                     Err(error) if matches!(error.code, ErrorCode::Corrupt | ErrorCode::Unsupported) => {
@@ -134,8 +187,8 @@ fn entries(fill: &mut dyn Fill, jobs: &Receiver<Job>, wrong: &Fault) -> Result<E
                     Err(error) => return Err(error),
                 }
             }
-            Ok(Job::FinishTable(reply)) => match is_wrong(wrong).map_or_else(|| decoder.finish(), Err) {
-                Ok(()) => return Ok(End::Finished(count, reply)),
+            Ok(Job::FinishTable(reply)) => match is_wrong(wrong).map_or_else(|| taken.decoder.finish(), Err) {
+                Ok(()) => return Ok(End::Finished(reply)),
                 Err(error) => drop(reply.send(Err(error))),
             },
             Ok(Job::AbandonTable(reply)) => {
@@ -148,6 +201,7 @@ fn entries(fill: &mut dyn Fill, jobs: &Receiver<Job>, wrong: &Fault) -> Result<E
             Err(_) => return Ok(End::CallerGone),
         }
     }
+    Ok(End::Full)
 }
 
 pub(super) fn is_wrong(wrong: &Fault) -> Option<Error> {
