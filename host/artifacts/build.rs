@@ -22,7 +22,9 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let root = here.join("../..");
-    for path in ["guest/engine/src", "guest/engine/Cargo.toml", "guest/component", "wit", "Cargo.toml", "Cargo.lock"] {
+    for path in
+        ["guest/engine/src", "guest/engine/Cargo.toml", "guest/component", "wit", "Cargo.toml", "Cargo.lock"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     println!("cargo::rerun-if-env-changed=RUSTUP_TOOLCHAIN");
@@ -81,7 +83,9 @@ fn build(root: &Path, out: &Path, package: &str) {
     cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-C target-feature=+simd128");
     match cargo.output() {
         Ok(output) if output.status.success() => {}
-        Ok(output) => fail(&format!("the component does not build:\n{}", String::from_utf8_lossy(&output.stderr))),
+        Ok(output) => {
+            fail(&format!("the component does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
+        }
         Err(e) => fail(&format!("cargo cannot be run: {e}")),
     }
 }

@@ -39,7 +39,8 @@ pub fn run(command: &mut Command) -> Result<Ran> {
 
 /// Runs a program whose input is what another one prints.
 pub fn run_piped(from: &mut Command, into: &mut Command) -> Result<Ran> {
-    let mut first = from.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {}", shown(from)))?;
+    let mut first =
+        from.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {}", shown(from)))?;
     let pipe = first.stdout.take().context("a pipe was asked for")?;
     let ran = run(into.stdin(pipe));
     // The pipe's end in this process would keep the first one from noticing that nobody reads.
@@ -77,7 +78,8 @@ fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
     loop {
         // SAFETY: both point to memory of the right size that lives through the call; `rusage` holds only integers, for
         // which zeroes are valid; `child` is not waited for anywhere else, so the id is still its own.
-        let (ended, usage) = unsafe { (libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()), usage.assume_init_ref()) };
+        let (ended, usage) =
+            unsafe { (libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()), usage.assume_init_ref()) };
         if ended == pid {
             let peak = u64::try_from(usage.ru_maxrss).ok().map(|peak| peak * UNIT);
             return Ok((ExitStatus::from_raw(status), peak));

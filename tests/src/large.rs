@@ -72,7 +72,10 @@ pub fn compare(one: &Path, other: &Path) -> Result<()> {
     for entry in one.iter()? {
         let (key, value) = entry?;
         let (other_key, other_value) = others.next().context("the restored database is shorter")??;
-        anyhow::ensure!(key.value() == other_key.value() && value.value() == other_value.value(), "an entry differs");
+        anyhow::ensure!(
+            key.value() == other_key.value() && value.value() == other_value.value(),
+            "an entry differs"
+        );
     }
     anyhow::ensure!(others.next().is_none(), "the restored database is longer");
     Ok(())

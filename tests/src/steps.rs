@@ -39,7 +39,8 @@ pub fn seconds(stdout: &str) -> Result<f64> {
 
 fn run(name: &str, args: &[&str]) -> Result<()> {
     let path = |at: usize| args.get(at).map(|arg| Path::new(*arg)).context("too few arguments");
-    let number = |at: usize| args.get(at).and_then(|arg| arg.parse::<u64>().ok()).context("a number is missing");
+    let number =
+        |at: usize| args.get(at).and_then(|arg| arg.parse::<u64>().ok()).context("a number is missing");
     match name {
         // Strongroom through its library, for where there is no command.
         "backup" => backup(path(0)?, path(1)?),

@@ -22,7 +22,8 @@ pub enum Strongroom {
 impl Strongroom {
     /// The command beside this program, if it is there and does something.
     pub fn find() -> Result<Self> {
-        let beside = std::env::current_exe()?.with_file_name(format!("strongroom{}", std::env::consts::EXE_SUFFIX));
+        let beside =
+            std::env::current_exe()?.with_file_name(format!("strongroom{}", std::env::consts::EXE_SUFFIX));
         let help = child::run(Command::new(&beside).arg("--help").stdin(Stdio::null()));
         Ok(match help {
             Ok(help) if help.stdout.contains("backup") => Self::Command(beside),
@@ -34,7 +35,9 @@ impl Strongroom {
     pub fn described(&self) -> &'static str {
         match self {
             Self::Command(_) => "the command `strongroom`",
-            Self::Library => "the library, in a process of its own (build the command first to have that measured)",
+            Self::Library => {
+                "the library, in a process of its own (build the command first to have that measured)"
+            }
         }
     }
 

@@ -151,7 +151,8 @@ impl wit::Guest for Component {
         skip_damaged: bool,
     ) -> Result<Vec<wit::Damage>> {
         let create = |template: &[u8]| Ok(Box::new(Sink::create(&sink, template)?) as Box<dyn engine::Sink>);
-        let damage = engine::restore(vault()?, &snapshot, tables.as_deref(), skip_damaged, &Progress, create)?;
+        let damage =
+            engine::restore(vault()?, &snapshot, tables.as_deref(), skip_damaged, &Progress, create)?;
         Ok(damage.into_iter().map(Into::into).collect())
     }
 

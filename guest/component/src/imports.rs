@@ -70,7 +70,12 @@ impl engine::Store for Store {
         self.0.split(table, parts).map_err(error)
     }
 
-    fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn engine::Bytes + '_>> {
+    fn scan(
+        &self,
+        table: &str,
+        from: Option<&[u8]>,
+        to: Option<&[u8]>,
+    ) -> Result<Box<dyn engine::Bytes + '_>> {
         Ok(Box::new(Bytes(self.0.scan(table, from, to).map_err(error)?)))
     }
 }

@@ -10,7 +10,13 @@ use crate::verbs::{backup, cat, demo, get, restore, snapshots, tables, verify};
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
 #[command(name = "strongroom", version, after_help = "`strongroom help VERB` has examples.", after_long_help = exit::TABLE)]
-#[command(disable_help_subcommand = false, arg_required_else_help = true, max_term_width = 110)]
+#[command(
+    disable_help_subcommand = false,
+    arg_required_else_help = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
+    max_term_width = 110
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -22,8 +28,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "For every verb")]
 pub(crate) struct Global {
-    /// The repository, which is the directory of snapshots [default: `backups` beside the database that is backed up,
-    /// or here]
+    /// The directory of snapshots [default: `backups`, beside the database or, for other verbs than `backup`, here]
     #[arg(long, global = true, value_name = "DIR", env = "STRONGROOM_REPO")]
     pub(crate) repo: Option<PathBuf>,
 

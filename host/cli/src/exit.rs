@@ -51,9 +51,9 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
 /// Reports an error and says what to exit with.
 pub(crate) fn report(e: &anyhow::Error, as_json: bool) -> u8 {
     // Whoever read the output has seen enough, as in `strongroom cat ... | head`.
-    if e.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    }) {
+    if e.chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+    {
         return DONE;
     }
     let (code, exit) = classify(e);
@@ -65,7 +65,10 @@ pub(crate) fn report(e: &anyhow::Error, as_json: bool) -> u8 {
 pub(crate) fn report_usage(e: &clap::Error, as_json: bool) -> u8 {
     if !e.use_stderr() {
         // Help and version were asked for.
-        return if e.print().is_ok() { DONE } else { FAILED };
+        return match e.print() {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => FAILED,
+            _ => DONE,
+        };
     }
     if as_json {
         let message = e.to_string();

@@ -24,9 +24,8 @@ pub(crate) fn expand(path: &Path) -> anyhow::Result<PathBuf> {
     if expanded.starts_with("~") {
         return Err(usage(format!("{}: there is no home directory to put for ~", path.display())));
     }
-    std::path::absolute(&expanded).map_err(|e| {
-        Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into()
-    })
+    std::path::absolute(&expanded)
+        .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into())
 }
 
 #[cfg(test)]

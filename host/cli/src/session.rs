@@ -71,12 +71,21 @@ impl Session {
         let Some(path) = &self.global.component else { return Ok(builder.build()?) };
         let path = expand(path)?;
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if !bytes.starts_with(b"\0asm") {
+            let message =
+                format!("{} is not a WebAssembly component; --component takes a binary one", path.display());
+            return Err(Error::new(ErrorCode::Invalid, message).into());
+        }
         builder.component(bytes).build().with_context(|| path.display().to_string())
     }
 
     /// Fails if the run was asked to stop.
     pub(crate) fn go_on(&self) -> Result<(), Error> {
-        if self.cancel.is_cancelled() { Err(Error::new(ErrorCode::Cancelled, "stopped on request")) } else { Ok(()) }
+        if self.cancel.is_cancelled() {
+            Err(Error::new(ErrorCode::Cancelled, "stopped on request"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Prints one JSON line of this kind.
@@ -99,7 +108,11 @@ pub(crate) fn stdout() -> BufWriter<io::StdoutLock<'static>> {
 }
 
 /// The snapshot that is meant, and its table of this name.
-pub(crate) fn find_table(repository: &Repository, which: &str, name: &str) -> anyhow::Result<(Snapshot, Table)> {
+pub(crate) fn find_table(
+    repository: &Repository,
+    which: &str,
+    name: &str,
+) -> anyhow::Result<(Snapshot, Table)> {
     let snapshot = repository.find(which)?;
     let mut tables = repository.tables(&snapshot.name)?;
     if let Some(at) = tables.iter().position(|table| table.name == name) {
@@ -107,6 +120,7 @@ pub(crate) fn find_table(repository: &Repository, which: &str, name: &str) -> an
     }
     let names: Vec<String> = tables.iter().take(20).map(|table| visible(&table.name)).collect();
     let more = if tables.len() > names.len() { ", ..." } else { "" };
-    let message = format!("snapshot {:?} has no table {name:?}; it has: {}{more}", snapshot.name, names.join(", "));
+    let message =
+        format!("snapshot {:?} has no table {name:?}; it has: {}{more}", snapshot.name, names.join(", "));
     Err(Error::new(ErrorCode::NotFound, message).into())
 }

@@ -164,7 +164,7 @@ impl Repository {
             let job = backup.job(source, threads);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
             tracing::info!(
-                snapshot = plan.name,
+                backup = %self.dir().join("snapshots").join(format!("{}.json", plan.name)).display(),
                 entries = plan.entries,
                 bytes = plan.bytes_about,
                 parts = plan.parts,
@@ -194,7 +194,12 @@ impl Repository {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }
             let snapshot: Snapshot = engine.call(|engine, store| engine.call_publish(store, &draft))?.into();
-            tracing::info!(snapshot = snapshot.name, id = snapshot.id, added = snapshot.bytes_added, "published");
+            tracing::info!(
+                snapshot = snapshot.name,
+                id = snapshot.id,
+                added = snapshot.bytes_added,
+                "published"
+            );
             Ok(snapshot)
         });
         done.map_err(|e| grants.meter.explain(e))

@@ -70,7 +70,10 @@ pub(crate) fn check(dir: &Path) -> Result<()> {
         Ok(_) => Err(Error::new(ErrorCode::Invalid, format!("{} is a file, not a directory", dir.display()))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::new(
             ErrorCode::NoRepository,
-            format!("there is no directory {}; name the repository with --repo, or make one with a first backup", dir.display()),
+            format!(
+                "there is no directory {}; name the repository with --repo, or make one with a first backup",
+                dir.display()
+            ),
         )),
         Err(e) => Err(Error::io("look at", dir, &e)),
     }

@@ -127,7 +127,11 @@ fn remove_if_left_behind(path: &Path, started: Instant) -> Result<bool> {
             return Ok(true);
         }
         let holder = holder.unwrap_or_default();
-        tracing::info!(pid = holder.pid, doing = holder.doing, "taking over the lock of a process that is gone");
+        tracing::info!(
+            pid = holder.pid,
+            doing = holder.doing,
+            "taking over the lock of a process that is gone"
+        );
         std::fs::remove_file(path).map_err(|e| Error::io("take away the lock", path, &e))?;
         return Ok(true);
     }

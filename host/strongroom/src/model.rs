@@ -36,7 +36,8 @@ pub struct Snapshot {
 
 impl From<wit::Snapshot> for Snapshot {
     fn from(snapshot: wit::Snapshot) -> Self {
-        let wit::Snapshot { name, id, source, parent, time, position, tables, tables_left_out, .. } = snapshot;
+        let wit::Snapshot { name, id, source, parent, time, position, tables, tables_left_out, .. } =
+            snapshot;
         let wit::Snapshot { entries, bytes, bytes_added, labels, .. } = snapshot;
         Self {
             name,

@@ -22,7 +22,8 @@ impl Repository {
     ) -> Result<()> {
         let grants = Grants::new(self.meter());
         self.run("scan", Access::Read, grants, |engine, grants| {
-            let opened = answer(engine.with_snapshots(|stores, store| stores.call_open(&mut *store, snapshot))?)?;
+            let opened =
+                answer(engine.with_snapshots(|stores, store| stores.call_open(&mut *store, snapshot))?)?;
             let entries = answer(engine.with_snapshots(|stores, store| {
                 stores.store().call_scan(&mut *store, opened, table, None, None)
             })?)?;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::directory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::progress::{Cancel, OnProgress, Progress};
 use crate::host::{Grants, Meter};
 use crate::model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
 use crate::sandbox::{Access, Instance, Memory, Sandbox, on_own_thread, wit};
-use crate::directory;
 
 /// A directory of snapshots.
 ///
@@ -57,7 +57,8 @@ impl Repository {
 
     /// All snapshots.
     pub fn snapshots(&self) -> Result<Snapshots> {
-        let (snapshots, damage) = self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
+        let (snapshots, damage) =
+            self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
         Ok(Snapshots {
             snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
             damage: damage.into_iter().map(Damage::from).collect(),
@@ -66,12 +67,14 @@ impl Repository {
 
     /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
     pub fn find(&self, which: &str) -> Result<Snapshot> {
-        self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which))).map(Into::into)
+        self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))
+            .map(Into::into)
     }
 
     /// The tables of a snapshot, sorted by name.
     pub fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
-        let tables = self.read("tables", |engine| engine.call(|engine, store| engine.call_tables(store, snapshot)))?;
+        let tables =
+            self.read("tables", |engine| engine.call(|engine, store| engine.call_tables(store, snapshot)))?;
         Ok(tables.into_iter().map(Table::from).collect())
     }
 

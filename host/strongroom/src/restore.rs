@@ -84,10 +84,16 @@ impl Repository {
             // The engine has confirmed every entry: now the new database gets its name.
             let finished = grants.finished.lock().unwrap_or_else(PoisonError::into_inner).take();
             let finished = finished.ok_or_else(|| {
-                Error::new(ErrorCode::Other, "the engine said that it was done without finishing the new database")
+                Error::new(
+                    ErrorCode::Other,
+                    "the engine said that it was done without finishing the new database",
+                )
             })?;
             finished.publish()?;
-            Ok(Restored { snapshot: snapshot.clone(), damage: damage.into_iter().map(Damage::from).collect() })
+            Ok(Restored {
+                snapshot: snapshot.clone(),
+                damage: damage.into_iter().map(Damage::from).collect(),
+            })
         })
     }
 }

@@ -80,7 +80,10 @@ impl Data {
     /// A database of `real-data`.
     pub(super) fn real(work: &Work, base: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(base).with_context(|| {
-            format!("there is no {}; make it with `cargo run --release -p strongroom-tests --bin real-data`", base.display())
+            format!(
+                "there is no {}; make it with `cargo run --release -p strongroom-tests --bin real-data`",
+                base.display()
+            )
         })?;
         let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
         let prefix = format!("real-{}-{modified}", metadata.len());
@@ -91,7 +94,8 @@ impl Data {
             Ok(())
         })?;
         let counts = crate::real::counts(&base)?;
-        let counts: Vec<String> = counts.iter().map(|(table, entries)| format!("`{table}` {entries}")).collect();
+        let counts: Vec<String> =
+            counts.iter().map(|(table, entries)| format!("`{table}` {entries}")).collect();
         Ok(Self {
             name: REAL,
             described: format!("a redb file of {:.1} MB: {}", metadata.len() as f64 / 1e6, counts.join(", ")),

@@ -14,6 +14,7 @@ use anyhow::Result;
 
 use data::Data;
 use machine::Machine;
+use peers::Found;
 use samples::Samples;
 use work::Work;
 
@@ -39,8 +40,10 @@ pub fn run(options: &Options) -> Result<bool> {
     let work = Work::new(&options.work)?;
     let before = Machine::look(&work)?;
     let mut samples = Samples::default();
-    let (mut peers, mut missing) = peers::find(&work)?;
-    peers.retain(|peer| options.only.is_empty() || options.only.iter().any(|only| peer.name().contains(only.as_str())));
+    let Found { mut peers, mut missing } = peers::find(&work)?;
+    peers.retain(|peer| {
+        options.only.is_empty() || options.only.iter().any(|only| peer.name().contains(only.as_str()))
+    });
     missing.retain(|_| options.only.is_empty());
 
     let mut data = vec![Data::entries(&work, options.entries)?];

@@ -33,9 +33,16 @@ impl Report {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let Machine { processor, cores, memory, system, file_system, load } = &self.before;
-        writeln!(out, "{processor}, {cores} cores, {memory}, {system}, {file_system}. Medians of {} rounds.", self.rounds)?;
+        writeln!(
+            out,
+            "{processor}, {cores} cores, {memory}, {system}, {file_system}. Medians of {} rounds.",
+            self.rounds
+        )?;
         if let Some(load) = load.filter(|load| *load > BUSY) {
-            writeln!(out, "\nOthers were at work (load {load} before this began): only ratios mean something.")?;
+            writeln!(
+                out,
+                "\nOthers were at work (load {load} before this began): only ratios mean something."
+            )?;
         }
         for data in &self.data {
             writeln!(out, "\n## {}\n\n{}.", data.name, data.described)?;
@@ -112,11 +119,13 @@ fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -
         let median = series.median();
         let least = series.seconds.iter().copied().fold(f64::INFINITY, f64::min);
         let most = series.seconds.iter().copied().fold(0.0, f64::max);
-        let range = if series.seconds.len() > 1 { format!("{least:.3} - {most:.3}") } else { "once".to_owned() };
+        let range =
+            if series.seconds.len() > 1 { format!("{least:.3} - {most:.3}") } else { "once".to_owned() };
         let name = if *peer == STRONGROOM { format!("**{peer}**") } else { (*peer).to_owned() };
         write!(out, "| {name} | {median:.3} | {range} |")?;
         if !of_rate.is_empty() {
-            let rate = data.bytes.map_or_else(String::new, |bytes| format!("{:.0}", bytes as f64 / 1e6 / median));
+            let rate =
+                data.bytes.map_or_else(String::new, |bytes| format!("{:.0}", bytes as f64 / 1e6 / median));
             write!(out, " {rate} |")?;
         }
         let written = series.written().map_or_else(String::new, megabytes);
@@ -139,7 +148,9 @@ fn row(out: &mut String, target: &Target) -> std::fmt::Result {
         Bound::AtMost(bound) => ("at most", bound),
         Bound::AtLeast(bound) => ("at least", bound),
     };
-    let measured = target.measured.map_or_else(|| "-".to_owned(), |measured| format!("{}", (measured * 1e3).round() / 1e3));
+    let measured = target
+        .measured
+        .map_or_else(|| "-".to_owned(), |measured| format!("{}", (measured * 1e3).round() / 1e3));
     let verdict = match target.is_met() {
         Some(true) => "met",
         Some(false) => "**missed**",

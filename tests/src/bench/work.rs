@@ -64,7 +64,12 @@ impl Work {
         let before = Tree::of(written)?;
         let ran = child::run(command)?;
         let written = Tree::of(written)?.written_since(&before);
-        Ok(Measured { seconds: ran.seconds, written: Some(written), peak_rss: ran.peak_rss, stdout: ran.stdout })
+        Ok(Measured {
+            seconds: ran.seconds,
+            written: Some(written),
+            peak_rss: ran.peak_rss,
+            stdout: ran.stdout,
+        })
     }
 
     /// Waits until what was written before is on the disk.

@@ -41,7 +41,9 @@ fn main() -> Result<ExitCode> {
     let strongroom = Strongroom::find()?;
     std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     println!("Strongroom is run as {}.\n", strongroom.described());
-    println!("| | verb | seconds | peak RSS, MB | redb alone, MB | allowed, MB | |\n|---|---|--:|--:|--:|--:|---|");
+    println!(
+        "| | verb | seconds | peak RSS, MB | redb alone, MB | allowed, MB | |\n|---|---|--:|--:|--:|--:|---|"
+    );
     let many = (format!("{gb} GB of 4 KB values"), (gb * 1e9 / 4096.0).ceil() as u64, 4096);
     let one = (format!("one value of {mib} MiB"), 1, mib << 20);
     let mut kept = true;
@@ -54,7 +56,8 @@ fn main() -> Result<ExitCode> {
 
 /// Whether the memory was within what is allowed.
 fn measure(strongroom: &Strongroom, dir: &Path, what: &str, count: u64, value_bytes: u64) -> Result<bool> {
-    let (database, repository, restored) = (dir.join("app.redb"), dir.join("repository"), dir.join("restored.redb"));
+    let (database, repository, restored) =
+        (dir.join("app.redb"), dir.join("repository"), dir.join("restored.redb"));
     run(step("large")?.arg(&database).arg(count.to_string()).arg(value_bytes.to_string()))?;
     let reads = run(step("read-natively")?.arg(&database))?;
     let native = dir.join("native.redb");
@@ -75,7 +78,9 @@ fn run(command: &mut Command) -> Result<Ran> {
 }
 
 fn told(what: &str, verb: &str, ran: &Ran, alone: &Ran) -> bool {
-    let megabytes = |bytes: Option<u64>| bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6));
+    let megabytes = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6))
+    };
     let allowed = alone.peak_rss.map(|alone| alone + ALLOWED);
     let (kept, verdict) = match (ran.peak_rss, allowed) {
         (Some(peak), Some(allowed)) if peak > allowed => (false, "**over**"),

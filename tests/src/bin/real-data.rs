@@ -34,7 +34,8 @@ fn main() -> Result<ExitCode> {
     let mut enough = true;
     if let Some(change) = change {
         let change = change.to_string_lossy().into_owned();
-        let percent: f64 = change.trim_end_matches('%').parse().with_context(|| format!("{change} is no share"))?;
+        let percent: f64 =
+            change.trim_end_matches('%').parse().with_context(|| format!("{change} is no share"))?;
         let changed = real::change(&database, percent / 100.0, seed)?;
         println!(
             "changed {} files, deleted {}, added {}: {:.1} MB in those that are new or changed",
@@ -51,7 +52,10 @@ fn main() -> Result<ExitCode> {
         println!("{:>9} files, {:>7.1} MB  in all", built.files, built.bytes as f64 / 1e6);
         enough = built.bytes as f64 >= gb * 1e9;
         if !enough {
-            eprintln!("real-data: found only {:.2} GB of the {gb} GB that were asked for", built.bytes as f64 / 1e9);
+            eprintln!(
+                "real-data: found only {:.2} GB of the {gb} GB that were asked for",
+                built.bytes as f64 / 1e9
+            );
             built.remedies.iter().for_each(|remedy| eprintln!("  {remedy}"));
         }
     }

@@ -54,7 +54,11 @@ pub fn build(out: &Path, bytes: u64) -> Result<Built> {
             if files > 0 {
                 built.from.push((root.name.to_owned(), root.dir.display().to_string(), files, found));
             } else if !large && built.bytes < bytes {
-                built.remedies.push(format!("{} has nothing more to give: {}", root.dir.display(), root.remedy));
+                built.remedies.push(format!(
+                    "{} has nothing more to give: {}",
+                    root.dir.display(),
+                    root.remedy
+                ));
             }
             if built.bytes >= bytes {
                 break;

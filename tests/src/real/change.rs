@@ -42,7 +42,7 @@ pub fn change(database: &Path, share: f64, seed: u64) -> Result<Changed> {
         let old = old.with_context(|| format!("{name} is in one table and not in another"))?;
         let kind = (drawn >> 32) % 10;
         let mut content = old.clone();
-        if kind < 6 || kind >= 8 {
+        if !(6..8).contains(&kind) {
             let at = usize::try_from(*drawn)? % (old.len() + 1);
             content.splice(at..at, format!("\n// Changed: {drawn:016x}\n").into_bytes());
             changed.bytes += content.len() as u64;

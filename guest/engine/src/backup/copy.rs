@@ -4,7 +4,7 @@ use super::stock::Stock;
 use super::{Copied, Range, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::error::{Error, Place, Result};
 use crate::id::{Id, Kind};
-use crate::progress::{Progress, advance};
+use crate::progress::{Level, Progress, advance};
 use crate::store::{Bytes, Store};
 use crate::tree::Put;
 use crate::tree::leaves::{LeafSink, Leaves, Mode};
@@ -32,6 +32,7 @@ pub fn copy(
         let table = state.tables.get(range.table as usize);
         let table = table.ok_or_else(|| Error::invalid("the plan names a table that it does not have"))?;
         let name = &table.name;
+        progress.log(Level::Debug, &format!("Copying table {name:?}"));
         let edges = copy_range(store, range, name, table.multimap, &mut stock, progress);
         copied.push(Copied { table: range.table, edges: edges.place(format_args!("table {name:?}"))? });
     }

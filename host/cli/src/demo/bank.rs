@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
-use redb::{Database, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction,
+};
 
 use super::shapes::mix;
 
@@ -16,7 +18,7 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Where the database says how far it is.
 pub(super) const POSITION: &str = "meta/height";
 
-const ACCOUNT_COUNT: u64 = 100_000;
+pub(super) const ACCOUNT_COUNT: u64 = 100_000;
 const BALANCE: u64 = 1_000;
 /// What all accounts hold together, at any moment.
 pub(super) const TOTAL: u64 = ACCOUNT_COUNT * BALANCE;

@@ -44,7 +44,10 @@ pub(crate) fn place(dir: &Path) -> anyhow::Result<()> {
 /// Tells the story in this directory.
 pub(crate) fn run(session: &Session, dir: &Path) -> anyhow::Result<()> {
     let mut figures = Figures::default();
-    session.say(format!("Strongroom backs up a redb database while it is in use. This happens in {}.\n", dir.display()))?;
+    session.say(format!(
+        "Strongroom backs up a redb database while it is in use. This happens in {}.\n",
+        dir.display()
+    ))?;
     let path = dir.join("app.redb");
     let db = make(&path).with_context(|| format!("cannot make {}", path.display()))?;
     figures.database_bytes = length(&path);
@@ -111,10 +114,10 @@ fn back_up_twice(
 ) -> anyhow::Result<[Snapshot; 2]> {
     let backup = Backup::new().source("app").name("{source}-{seq:03}-at-{position}").position(bank::POSITION);
     session.say(format!(
-        "The application: a database of {}, in which {} accounts hold {}.\nA writer transfers money between them, \
-         commit after commit, all the while.\n",
+        "The application: a database of {}, in which {} hold {}.\nA writer transfers money between them, commit \
+         after commit, all the while.\n",
         size(figures.database_bytes),
-        "100,000",
+        counted(bank::ACCOUNT_COUNT, "account"),
         count(bank::TOTAL)
     ))?;
     let one = || -> anyhow::Result<(Snapshot, Duration, u64)> {
@@ -171,7 +174,11 @@ fn restore_and_check(
     let db = Database::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     let txn = db.begin_read()?;
     let books = bank::check(&txn)?;
-    ensure!(snapshot.position == Some(books.height), "the snapshot names another height than {}", books.height);
+    ensure!(
+        snapshot.position == Some(books.height),
+        "the snapshot names another height than {}",
+        books.height
+    );
     let mut entries = books.entries;
     for shape in &SHAPES {
         entries += (shape.check)(&txn).with_context(|| format!("table {} after the restore", shape.name))?;

@@ -2,7 +2,9 @@
 //! can be checked afterwards.
 
 use anyhow::ensure;
-use redb::{MultimapTableDefinition, ReadTransaction, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{
+    MultimapTableDefinition, ReadTransaction, ReadableTableMetadata, TableDefinition, WriteTransaction,
+};
 
 use super::types::{NewestFirst, Reading};
 
@@ -64,14 +66,21 @@ fn fill_events(txn: &WriteTransaction) -> anyhow::Result<()> {
 fn check_events(txn: &ReadTransaction) -> anyhow::Result<u64> {
     let table = txn.open_table(EVENTS)?;
     for (key, value) in (0..EVENT_COUNT).map(event) {
-        ensure!(table.get(key)?.is_some_and(|found| found.value() == value), "event {key:?} is not as it was");
+        ensure!(
+            table.get(key)?.is_some_and(|found| found.value() == value),
+            "event {key:?} is not as it was"
+        );
     }
     exactly(table.len()?, EVENT_COUNT)
 }
 
 /// A few values for most keys, a great many for the first: redb stores these in a tree of their own.
 fn tag(number: u64) -> (String, u64) {
-    if number < 20_000 { ("popular".to_owned(), number) } else { (format!("tag-{:04}", mix(number) % 5_000), number) }
+    if number < 20_000 {
+        ("popular".to_owned(), number)
+    } else {
+        (format!("tag-{:04}", mix(number) % 5_000), number)
+    }
 }
 
 const TAG_COUNT: u64 = 40_000;
@@ -114,7 +123,10 @@ fn fill_settings(txn: &WriteTransaction) -> anyhow::Result<()> {
 fn check_settings(txn: &ReadTransaction) -> anyhow::Result<u64> {
     let table = txn.open_table(SETTINGS)?;
     for (key, value) in (0..SETTING_COUNT).map(setting) {
-        ensure!(table.get(key.as_str())?.is_some_and(|found| found.value() == value), "{key} is not as it was");
+        ensure!(
+            table.get(key.as_str())?.is_some_and(|found| found.value() == value),
+            "{key} is not as it was"
+        );
     }
     exactly(table.len()?, SETTING_COUNT)
 }
@@ -138,7 +150,10 @@ fn fill_vectors(txn: &WriteTransaction) -> anyhow::Result<()> {
 fn check_vectors(txn: &ReadTransaction) -> anyhow::Result<u64> {
     let table = txn.open_table(VECTORS)?;
     for (key, value) in (0..VECTOR_COUNT).map(vector) {
-        ensure!(table.get(key)?.is_some_and(|found| found.value() == value), "vector {key:?} is not as it was");
+        ensure!(
+            table.get(key)?.is_some_and(|found| found.value() == value),
+            "vector {key:?} is not as it was"
+        );
     }
     exactly(table.len()?, VECTOR_COUNT)
 }
@@ -163,7 +178,11 @@ fn check_readings(txn: &ReadTransaction) -> anyhow::Result<u64> {
     let mut expected = (0..READING_COUNT).rev().map(reading);
     for found in table.range::<NewestFirst>(..)? {
         let (key, value) = found?;
-        ensure!(expected.next() == Some((key.value(), value.value())), "reading {:?} is not as it was", key.value());
+        ensure!(
+            expected.next() == Some((key.value(), value.value())),
+            "reading {:?} is not as it was",
+            key.value()
+        );
         ensure!(table.get(key.value())?.is_some(), "reading {:?} is not found by its key", key.value());
     }
     exactly(table.len()?, READING_COUNT)
@@ -180,7 +199,8 @@ fn fill_attachments(txn: &WriteTransaction) -> anyhow::Result<()> {
 
 fn check_attachments(txn: &ReadTransaction) -> anyhow::Result<u64> {
     let table = txn.open_table(ATTACHMENTS)?;
-    let is = |key, expected: &[u8]| anyhow::Ok(table.get(key)?.is_some_and(|found| found.value() == expected));
+    let is =
+        |key, expected: &[u8]| anyhow::Ok(table.get(key)?.is_some_and(|found| found.value() == expected));
     ensure!(is(1, &bytes(1, ATTACHMENT_BYTES))? && is(2, &[])?, "an attachment is not as it was");
     exactly(table.len()?, 2)
 }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use strongroom::store::redb::to_text;
 
 /// Writes one line.
@@ -28,30 +27,37 @@ pub(crate) fn typed(to: &mut impl Write, kind: &'static str, object: &impl Seria
     line(to, &Typed { r#type: kind, object })
 }
 
-/// Puts stored bytes of this type into an object: text as `name`, other known types as `name` and `name_b64`, all else
-/// as `name_b64`.
-pub(crate) fn put_stored(object: &mut Map<String, Value>, name: &str, type_name: &str, bytes: &[u8]) {
+/// An entry of a table: of key and value each the text, the bytes, or both.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_b64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_b64: Option<String>,
+}
+
+/// An entry of a table with these types.
+pub(crate) fn entry(key_type: &str, value_type: &str, key: &[u8], value: &[u8]) -> Entry {
+    let (key, key_b64) = stored(key_type, key);
+    let (value, value_b64) = stored(value_type, value);
+    Entry { r#type: "entry", key, key_b64, value, value_b64 }
+}
+
+/// Text is itself and needs no bytes beside it; other known types have both; all else has bytes alone.
+fn stored(type_name: &str, bytes: &[u8]) -> (Option<String>, Option<String>) {
     if matches!(type_name, "&str" | "String")
         && let Ok(text) = std::str::from_utf8(bytes)
     {
-        object.insert(name.to_owned(), text.into());
-        return;
+        return (Some(text.to_owned()), None);
     }
-    let text = to_text(type_name, bytes);
     // So looks what has no text of its own.
-    if !text.starts_with("0x") {
-        object.insert(name.to_owned(), text.into());
-    }
-    object.insert(format!("{name}_b64"), STANDARD.encode(bytes).into());
-}
-
-/// An entry as an object.
-pub(crate) fn entry(key_type: &str, value_type: &str, key: &[u8], value: &[u8]) -> Value {
-    let mut object = Map::new();
-    object.insert("type".to_owned(), "entry".into());
-    put_stored(&mut object, "key", key_type, key);
-    put_stored(&mut object, "value", value_type, value);
-    Value::Object(object)
+    let text = Some(to_text(type_name, bytes)).filter(|text| !text.starts_with("0x"));
+    (text, Some(STANDARD.encode(bytes)))
 }
 
 #[cfg(test)]
@@ -60,7 +66,9 @@ mod tests {
 
     #[test]
     fn entries_are_told_so_that_nothing_is_lost() {
-        let entry = |key_type, value_type, key: &[u8], value: &[u8]| entry(key_type, value_type, key, value).to_string();
+        let entry = |key_type, value_type, key: &[u8], value: &[u8]| {
+            serde_json::to_string(&entry(key_type, value_type, key, value)).unwrap()
+        };
         assert_eq!(entry("&str", "&str", b"0xff", b""), r#"{"type":"entry","key":"0xff","value":""}"#);
         assert_eq!(
             entry("u64", "&[u8]", &7_u64.to_le_bytes(), b"\xff"),

@@ -12,8 +12,7 @@ const RATE: u8 = 10;
 /// So often the time goes on even if nothing else does.
 const TICK: Duration = Duration::from_millis(200);
 
-const KNOWN: &str =
-    "{msg:8} {percent:>3}% [{bar:30}] {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+const KNOWN: &str = "{msg:8} {percent:>3}% [{bar:30}] {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 const UNKNOWN: &str = "{msg:8} {spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}";
 
 /// How far a run is. Clones show the same.
@@ -25,26 +24,20 @@ struct Inner {
     /// The phase, and whether the total was known, when it was last drawn.
     shown: Mutex<(String, bool)>,
     entries: AtomicU64,
-    bytes: AtomicU64,
 }
 
 impl Bar {
     /// `visible` is whether there is somebody to show it to.
     pub(crate) fn new(visible: bool) -> Self {
-        let bar = visible.then(|| ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(RATE)));
+        let bar =
+            visible.then(|| ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(RATE)));
         let bar = bar.filter(|bar| !bar.is_hidden());
-        Self(Arc::new(Inner {
-            bar,
-            shown: Mutex::new((String::new(), false)),
-            entries: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }))
+        Self(Arc::new(Inner { bar, shown: Mutex::new((String::new(), false)), entries: AtomicU64::new(0) }))
     }
 
     /// Takes note of how far the run is.
     pub(crate) fn show(&self, progress: Progress<'_>) {
         self.0.entries.store(progress.entries, Ordering::Relaxed);
-        self.0.bytes.store(progress.bytes, Ordering::Relaxed);
         let Some(bar) = &self.0.bar else { return };
         let known = progress.bytes_total > 0;
         let mut shown = self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,9 +60,11 @@ impl Bar {
         self.0.entries.load(Ordering::Relaxed)
     }
 
-    /// Bytes that were done in all.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.bytes.load(Ordering::Relaxed)
+    /// Shows nothing from now on.
+    pub(crate) fn hide(&self) {
+        if let Some(bar) = &self.0.bar {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
     }
 
     /// Takes the bar off the terminal.

@@ -57,7 +57,8 @@ pub(crate) fn duration(time: Duration) -> String {
 
 /// `2026-01-31 10:15:00`, UTC.
 pub(crate) fn time(seconds: u64) -> String {
-    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let timestamp =
+        i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     timestamp.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
@@ -74,7 +75,9 @@ pub(crate) fn visible(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             // The second kind turns text around.
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 // A String takes all that is written.
                 let _ = write!(shown, "{}", c.escape_unicode());
             }
@@ -97,7 +100,10 @@ mod tests {
         );
         assert_eq!(counted(1, "entry"), "1 entry");
         assert_eq!(counted(2000, "entry"), "2,000 entries");
-        assert_eq!([12, 812, 200_000].map(|ms| duration(Duration::from_millis(ms))), ["12 ms", "0.8 s", "3 min 20 s"]);
+        assert_eq!(
+            [12, 812, 200_000].map(|ms| duration(Duration::from_millis(ms))),
+            ["12 ms", "0.8 s", "3 min 20 s"]
+        );
         assert_eq!(time(1_780_000_000), "2026-05-28 20:26:40");
     }
 

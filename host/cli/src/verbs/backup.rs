@@ -24,8 +24,9 @@ EXAMPLES:
     strongroom backup app.redb --table 'user*' --table orders
         only some of its tables
 
-The application may go on writing if it opened the database with ConcurrencyMode::SingleWriter (redb 4.5). From inside
-an application, the strongroom library backs up a database in any mode.")]
+The application may go on writing if it opened the database with
+ConcurrencyMode::SingleWriter (redb 4.5). From inside an application, the
+strongroom library backs up a database in any mode.")]
 pub(crate) struct Args {
     /// The database file; it is only read
     #[arg(value_name = "APP.redb")]
@@ -89,15 +90,17 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     if session.json() {
         return session.print_json("snapshot", &Done { snapshot: &snapshot, seconds: took.as_secs_f64() });
     }
-    session.say(format!(
-        "{}  {}  {}  {}  added {}  in {}",
-        visible(&snapshot.name),
-        short(&snapshot.id),
-        counted(snapshot.entries, "entry"),
-        size(snapshot.bytes),
-        size(snapshot.bytes_added),
-        duration(took),
-    )).context("the snapshot is made, but it cannot be reported")
+    session
+        .say(format!(
+            "{}  {}  {}  {}  added {}  in {}",
+            visible(&snapshot.name),
+            short(&snapshot.id),
+            counted(snapshot.entries, "entry"),
+            size(snapshot.bytes),
+            size(snapshot.bytes_added),
+            duration(took),
+        ))
+        .context("the snapshot is made, but it cannot be reported")
 }
 
 /// Whoever stopped a backup wants to know what is left of it.
@@ -105,6 +108,7 @@ fn interrupted(e: Error) -> Error {
     if e.code() != ErrorCode::Cancelled {
         return e;
     }
-    let message = "interrupted; nothing was published, and the next backup goes on from what is already written";
+    let message =
+        "interrupted; nothing was published, and the next backup goes on from what is already written";
     Error::new(ErrorCode::Cancelled, message)
 }

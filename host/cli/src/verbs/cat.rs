@@ -1,6 +1,6 @@
 //! `cat`
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use strongroom::store::redb::to_text;
@@ -15,8 +15,9 @@ EXAMPLES:
     strongroom cat latest users | head
     strongroom cat latest users --json | jq -r .key
 
-Each entry is a line: key, tab, value. Built-in types look as in Rust, bytes and the application's own types as
-hexadecimal digits; control characters in text are escaped. --json has the exact bytes.")]
+Each entry is a line: key, tab, value. Built-in types look as in Rust, bytes and
+the application's own types as hexadecimal digits; control characters in text
+are escaped. --json has the exact bytes.")]
 pub(crate) struct Args {
     /// Which snapshot: a name, the beginning of an id, or `latest`
     snapshot: String,
@@ -29,6 +30,10 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
     let (snapshot, table) = find_table(&repository, &args.snapshot, &args.table)?;
     let as_json = session.json();
+    if io::stdout().is_terminal() {
+        // The lines would stand in each other's way.
+        session.bar.hide();
+    }
     let mut failed = None;
     // On the thread that scans, which is not this one.
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());

@@ -13,8 +13,10 @@ EXAMPLES:
     strongroom demo --keep /tmp/demo
         and look around afterwards: strongroom cat latest accounts --repo /tmp/demo/backups
 
-The demo makes a database with tables of several shapes, keeps a writer committing transfers between accounts while it
-backs up twice, verifies, restores, and checks everything that was restored. It fails if anything is not as it was.")]
+The demo makes a database with tables of several shapes, keeps a writer
+committing transfers between accounts while it backs up twice, verifies,
+restores, and checks everything that was restored. It fails if anything is not
+as it was.")]
 pub(crate) struct Args {
     /// Work in this new or empty directory, and leave everything there
     #[arg(long, value_name = "DIR")]

@@ -18,7 +18,8 @@ EXAMPLES:
     strongroom get latest events 0x2a00000000000000
         the stored bytes of a key, for types that have no text
 
-Integers are decimal, strings are as they are. A multimap answers with every value of the key, a line each.")]
+Integers are decimal, strings are as they are. A multimap answers with every
+value of the key, a line each.")]
 pub(crate) struct Args {
     /// Which snapshot: a name, the beginning of an id, or `latest`
     snapshot: String,
@@ -49,7 +50,12 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         }
     }
     let Some(key) = found else {
-        let message = format!("table {:?} of snapshot {:?} has no key {}", table.name, snapshot.name, visible(&args.key));
+        let message = format!(
+            "table {:?} of snapshot {:?} has no key {}",
+            table.name,
+            snapshot.name,
+            visible(&args.key)
+        );
         return Err(Error::new(ErrorCode::NotFound, message).into());
     };
     let mut out = stdout();
@@ -91,7 +97,12 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The values of a key. The order of the keys is the store's own, so all before it are read.
-fn look_up(repository: &Repository, snapshot: &Snapshot, table: &Table, key: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
+fn look_up(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    table: &Table,
+    key: &[u8],
+) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut values = Vec::new();
     repository.scan(&snapshot.name, &table.name, |stored, value| {
         if stored == key {

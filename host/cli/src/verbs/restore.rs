@@ -19,8 +19,8 @@ EXAMPLES:
     strongroom restore app-20260131T101500Z users.redb --table 'user*'
         only some of the tables
 
-The new file is built beside its final place, synced, checked by redb, and only then given its name: a file that is
-there stays whole until then. SNAPSHOT is a name, the beginning of an id (the newest that has it), or `latest`.")]
+The new file is built beside its final place, synced, checked by redb, and only
+then given its name: a file that is there stays whole until then.")]
 pub(crate) struct Args {
     /// Which snapshot: a name, the beginning of an id, or `latest`
     snapshot: String,
@@ -67,9 +67,14 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         ErrorCode::Cancelled => {
             Error::new(ErrorCode::Cancelled, format!("interrupted; {} is as it was", out.display()))
         }
-        ErrorCode::Damaged if !args.skip_damaged => {
-            Error::new(ErrorCode::Damaged, format!("{e}; nothing was restored. --skip-damaged restores what is whole"))
-        }
+        ErrorCode::Exists if !args.force => Error::new(
+            ErrorCode::Exists,
+            format!("{} exists already; choose another name, or replace it with --force", out.display()),
+        ),
+        ErrorCode::Damaged if !args.skip_damaged => Error::new(
+            ErrorCode::Damaged,
+            format!("{e}; nothing was restored. --skip-damaged restores what is whole"),
+        ),
         _ => e,
     })?;
     session.bar.clear();
@@ -79,15 +84,18 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         for damage in &restored.damage {
             session.print_json("damage", damage)?;
         }
-        session.print_json("restored", &Done {
-            snapshot: &restored.snapshot.name,
-            id: &restored.snapshot.id,
-            to: &out.to_string_lossy(),
-            entries,
-            file_bytes,
-            tables_damaged: restored.damage.len(),
-            seconds: started.elapsed().as_secs_f64(),
-        })?;
+        session.print_json(
+            "restored",
+            &Done {
+                snapshot: &restored.snapshot.name,
+                id: &restored.snapshot.id,
+                to: &out.to_string_lossy(),
+                entries,
+                file_bytes,
+                tables_damaged: restored.damage.len(),
+                seconds: started.elapsed().as_secs_f64(),
+            },
+        )?;
     } else {
         session.say(format!(
             "{}  to {}  {}  {} file  in {}",
@@ -101,7 +109,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     if restored.damage.is_empty() {
         return Ok(());
     }
-    let left_out: Vec<String> = restored.damage.iter().flat_map(|damage| &damage.tables).map(|name| visible(name)).collect();
+    let left_out: Vec<String> =
+        restored.damage.iter().flat_map(|damage| &damage.tables).map(|name| visible(name)).collect();
     let message = format!(
         "{} left out because of damage, so the new database is not all of the snapshot: {}",
         counted(left_out.len() as u64, "table"),

@@ -10,7 +10,8 @@ EXAMPLES:
     strongroom tables latest
     strongroom tables app-20260131T101500Z --json | jq -r .name
 
-Tables of equal id hold equal entries, in whatever snapshot. A type of the application's own is shown as `user:NAME`.")]
+Tables of equal id hold equal entries, in whatever snapshot. A type of the
+application's own is shown as `user:NAME`.")]
 pub(crate) struct Args {
     /// Which snapshot: a name, the beginning of an id, or `latest`
     snapshot: String,

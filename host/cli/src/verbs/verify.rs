@@ -38,8 +38,11 @@ pub(crate) struct Args {
 /// `5%`, `0.5%` in thousandths.
 fn permille(text: &str) -> Result<u32, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
-    let permille = percent.map(|percent| (percent * 10.0).round()).filter(|permille| (1.0..=1000.0).contains(permille));
-    permille.map(|permille| permille as u32).ok_or_else(|| "give a share from 0.1% to 100%, as in 5%".to_owned())
+    let permille =
+        percent.map(|percent| (percent * 10.0).round()).filter(|permille| (1.0..=1000.0).contains(permille));
+    permille
+        .map(|permille| permille as u32)
+        .ok_or_else(|| "give a share from 0.1% to 100%, as in 5%".to_owned())
 }
 
 /// The answer for programs.
@@ -56,7 +59,8 @@ const SECONDS_PER_DAY: u64 = 86_400;
 
 pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_PER_DAY);
+    let today =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_PER_DAY);
     let depth = match args.sample {
         Some(permille) => Depth::Sample { permille, number: today },
         None if args.read_data => Depth::Data,
@@ -75,7 +79,11 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         session.print_json("verified", &Done { snapshots, objects, bytes, damage: damage.len(), seconds })?;
     } else {
         print_damage(&verified.damage)?;
-        let read = if depth == Depth::Structure { String::new() } else { format!("  {} read", size(verified.bytes)) };
+        let read = if depth == Depth::Structure {
+            String::new()
+        } else {
+            format!("  {} read", size(verified.bytes))
+        };
         let found = if verified.damage.is_empty() { "no damage" } else { "DAMAGED" };
         session.say(format!(
             "{}  {}{read}  {found}  in {}",
@@ -95,7 +103,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
 fn print_damage(damage: &[Damage]) -> anyhow::Result<()> {
     let mut out = stdout();
     for damage in damage {
-        let place = if damage.file.is_empty() { String::new() } else { format!("{}: ", visible(&damage.file)) };
+        let place =
+            if damage.file.is_empty() { String::new() } else { format!("{}: ", visible(&damage.file)) };
         writeln!(out, "damage: {place}{}", visible(&damage.what))?;
         for (what, names) in [("snapshots", &damage.snapshots), ("tables", &damage.tables)] {
             if !names.is_empty() {

@@ -187,10 +187,12 @@ fn entries(
                     Err(error) => return Err(error),
                 }
             }
-            Ok(Job::FinishTable(reply)) => match is_wrong(wrong).map_or_else(|| taken.decoder.finish(), Err) {
-                Ok(()) => return Ok(End::Finished(reply)),
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            Ok(Job::FinishTable(reply)) => {
+                match is_wrong(wrong).map_or_else(|| taken.decoder.finish(), Err) {
+                    Ok(()) => return Ok(End::Finished(reply)),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
             Ok(Job::AbandonTable(reply)) => {
                 *wrong.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 return Ok(End::Abandoned(reply));

@@ -47,7 +47,10 @@ impl wit::Host for State {
         let _ = name;
         let granted = self.grants.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut sink) = granted else {
-            return Ok(Err(error(ErrorCode::Denied, "this run was granted no database to make, or has made it already")));
+            return Ok(Err(error(
+                ErrorCode::Denied,
+                "this run was granted no database to make, or has made it already",
+            )));
         };
         if let Err(e) = sink.create(&template) {
             return Ok(Err(e.into()));
@@ -72,7 +75,10 @@ impl wit::HostSink for State {
         {
             let mut filling = shared.lock();
             if filling.writing {
-                return Ok(Err(error(ErrorCode::Other, "one table is written at a time; finish the one before")));
+                return Ok(Err(error(
+                    ErrorCode::Other,
+                    "one table is written at a time; finish the one before",
+                )));
             }
             let Some(sink) = &mut filling.sink else { return Ok(Err(gone())) };
             if let Err(e) = sink.table(&table) {

@@ -122,7 +122,11 @@ impl wit::HostStore for State {
         Ok(Ok(None))
     }
 
-    fn changes(&mut self, _store: Resource<OpenStore>, _baseline: Vec<u8>) -> Answer<Option<Resource<NoChanges>>> {
+    fn changes(
+        &mut self,
+        _store: Resource<OpenStore>,
+        _baseline: Vec<u8>,
+    ) -> Answer<Option<Resource<NoChanges>>> {
         Ok(Ok(None))
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -38,12 +38,46 @@ impl WasiView for State {
     }
 }
 
-/// Links what an engine may import: WASI without sockets, the store, the sink, and whoever listens.
+/// Links what an engine may import: the store, the sink, whoever listens, and of WASI one directory and what the
+/// standard library of its language wants to have there. No sockets.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    link_wasi(linker)?;
     kv_store::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
     kv_sink::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
     progress::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}
+
+fn link_wasi(l: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sync};
+    use wasmtime_wasi::random::WasiRandom;
+
+    struct Io;
+    impl HasData for Io {
+        type Data<'a> = &'a mut ResourceTable;
+    }
+    io::error::add_to_linker::<_, Io>(l, |state| &mut state.table)?;
+    sync::io::poll::add_to_linker::<_, Io>(l, |state| &mut state.table)?;
+    sync::io::streams::add_to_linker::<_, Io>(l, |state| &mut state.table)?;
+    sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, State::clocks)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, |state| state.wasi.random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, |state| state.wasi.random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |state| state.wasi.random())?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli)
 }
 
 /// A fresh instance, used by the thread that made it.
@@ -76,9 +110,8 @@ impl Instance {
         // Before the directory, which takes a copy of it.
         wasi.allow_blocking_current_thread(true);
         wasi.stderr(stderr.clone());
-        wasi.preopened_dir(dir, "/backups", permissions).map_err(|e| {
-            Error::new(ErrorCode::Io, format!("cannot open {}: {e:#}", dir.display()))
-        })?;
+        wasi.preopened_dir(dir, "/backups", permissions)
+            .map_err(|e| Error::new(ErrorCode::Io, format!("cannot open {}: {e:#}", dir.display())))?;
         let mut table = ResourceTable::new();
         table.set_max_capacity(budgets.handles);
         let state = State {

@@ -11,9 +11,11 @@ pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T>
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
         let thread = thread.spawn_scoped(scope, || prepared(job));
-        let thread = thread.map_err(|e| Error::new(ErrorCode::Other, format!("no thread for the job: {e}")))?;
+        let thread =
+            thread.map_err(|e| Error::new(ErrorCode::Other, format!("no thread for the job: {e}")))?;
         thread.join().unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let text =
+                panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             let text = text.unwrap_or("no message");
             Err(Error::new(ErrorCode::Other, format!("an error in Strongroom itself ended the job: {text}")))
         })
@@ -24,7 +26,8 @@ pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T>
 fn prepared<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
     private_files();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|e| Error::new(ErrorCode::Other, format!("no runtime for the job: {e}")))?;
+    let runtime =
+        runtime.map_err(|e| Error::new(ErrorCode::Other, format!("no runtime for the job: {e}")))?;
     let _entered = runtime.enter();
     job()
 }

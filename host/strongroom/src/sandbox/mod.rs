@@ -22,9 +22,9 @@ pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
 pub(crate) use instance::{Access, Instance, State};
 pub(crate) use job::on_own_thread;
-pub(crate) use log::readable;
 pub use limits::Budgets;
 pub(crate) use limits::Memory;
+pub(crate) use log::readable;
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -135,11 +135,15 @@ impl SandboxBuilder {
         if let Some(cache) = cache(&self.cache) {
             config.cache(Some(cache));
         }
-        let wrong = |e: wasmtime::Error| Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}"));
+        let wrong =
+            |e: wasmtime::Error| Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}"));
         let engine = Engine::new(&config).map_err(wrong)?;
         let bytes = self.component.as_deref().unwrap_or(strongroom_artifacts::ENGINE);
         let component = Component::from_binary(&engine, bytes).map_err(|e| {
-            Error::new(ErrorCode::Invalid, format!("this is not a WebAssembly component that can be run: {e:#}"))
+            Error::new(
+                ErrorCode::Invalid,
+                format!("this is not a WebAssembly component that can be run: {e:#}"),
+            )
         })?;
         let mut linker = Linker::new(&engine);
         instance::link(&mut linker).map_err(wrong)?;

@@ -76,7 +76,11 @@ impl Peer for Bbolt {
         let database = self.database.as_deref().context("it is not loaded")?;
         let to = work.scratch("bbolt");
         let mut backup = Command::new(&self.program);
-        backup.arg(if self.way == SEED { "seed" } else { "copy" }).arg(database).arg(&to).stdin(Stdio::null());
+        backup
+            .arg(if self.way == SEED { "seed" } else { "copy" })
+            .arg(database)
+            .arg(&to)
+            .stdin(Stdio::null());
         samples.record(Case::First, &work.measure(&mut backup, &to)?);
         Ok(())
     }

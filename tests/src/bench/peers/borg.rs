@@ -17,7 +17,9 @@ pub(super) struct Borg;
 
 fn borg(work: &Work, repository: &Path, verb: &[&str], archive: &str) -> Command {
     let mut command = Command::new("borg");
-    command.env("BORG_BASE_DIR", work.scratch("borg-base")).env("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "yes");
+    command
+        .env("BORG_BASE_DIR", work.scratch("borg-base"))
+        .env("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "yes");
     let mut archive_of_repository = repository.as_os_str().to_owned();
     archive_of_repository.push(archive);
     command.args(verb).arg(archive_of_repository).stdin(Stdio::null());

@@ -12,8 +12,7 @@ use crate::bench::work::Work;
 
 pub(super) const NAME: &str = "LMDB, mdb_copy";
 
-#[derive(Default)]
-pub(super) struct Lmdb(Option<PathBuf>);
+pub(super) struct Lmdb(pub(super) Option<PathBuf>);
 
 impl Peer for Lmdb {
     fn name(&self) -> &'static str {

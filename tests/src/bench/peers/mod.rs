@@ -60,8 +60,15 @@ pub(super) struct Missing {
 }
 
 /// The peers that are on this machine, and those that are not.
-pub(super) fn find(work: &Work) -> Result<(Vec<Box<dyn Peer>>, Vec<Missing>)> {
-    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(strongroom::Strongroom::find()?), Box::new(redb::BulkLoad)];
+pub(super) struct Found {
+    pub(super) peers: Vec<Box<dyn Peer>>,
+    pub(super) missing: Vec<Missing>,
+}
+
+/// Looks for them.
+pub(super) fn find(work: &Work) -> Result<Found> {
+    let mut peers: Vec<Box<dyn Peer>> =
+        vec![Box::new(strongroom::Strongroom::find()?), Box::new(redb::BulkLoad)];
     let mut missing = Vec::new();
     let mut add = |program: &str, what, package: &str, peer: Box<dyn Peer>| {
         if is_there(program) {
@@ -72,9 +79,9 @@ pub(super) fn find(work: &Work) -> Result<(Vec<Box<dyn Peer>>, Vec<Missing>)> {
     };
     add("cp", copy::NAME, "coreutils", Box::new(copy::Copy));
     add("restic", restic::NAME, "restic", Box::new(restic::Restic));
-    add("mdb_copy", lmdb::NAME, "lmdb-utils", Box::new(lmdb::Lmdb::default()));
-    add("sqlite3", sqlite::NAME, "sqlite3", Box::new(sqlite::Sqlite::default()));
-    add("ldb", rocksdb::NAME, "rocksdb-tools", Box::new(rocksdb::Rocksdb::default()));
+    add("mdb_copy", lmdb::NAME, "lmdb-utils", Box::new(lmdb::Lmdb(None)));
+    add("sqlite3", sqlite::NAME, "sqlite3", Box::new(sqlite::Sqlite(None)));
+    add("ldb", rocksdb::NAME, "rocksdb-tools", Box::new(rocksdb::Rocksdb(None)));
     add("borg", borg::NAME, "borgbackup", Box::new(borg::Borg));
     if is_there("go") {
         match bbolt::build(work) {
@@ -83,7 +90,9 @@ pub(super) fn find(work: &Work) -> Result<(Vec<Box<dyn Peer>>, Vec<Missing>)> {
                 peers.push(Box::new(bbolt::Bbolt::new(program, SEED)));
             }
             Err(e) => {
-                let remedy = format!("`apt-get install golang-github-coreos-bbolt-dev`, or let Go download it ({e:#})");
+                let remedy = format!(
+                    "`apt-get install golang-github-coreos-bbolt-dev`, or let Go download it ({e:#})"
+                );
                 missing.push(Missing { what: "bbolt", remedy });
             }
         }
@@ -91,12 +100,13 @@ pub(super) fn find(work: &Work) -> Result<(Vec<Box<dyn Peer>>, Vec<Missing>)> {
         let remedy = "`apt-get install golang-go golang-github-coreos-bbolt-dev`".to_owned();
         missing.push(Missing { what: "bbolt, and the seed's own way", remedy });
     }
-    Ok((peers, missing))
+    Ok(Found { peers, missing })
 }
 
 fn is_there(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&paths).any(|dir| dir.join(format!("{program}{}", std::env::consts::EXE_SUFFIX)).is_file())
+    std::env::split_paths(&paths)
+        .any(|dir| dir.join(format!("{program}{}", std::env::consts::EXE_SUFFIX)).is_file())
 }
 
 /// A shell command on paths, which it has as `$1`, `$2` and so on.

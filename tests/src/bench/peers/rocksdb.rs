@@ -12,8 +12,7 @@ use crate::bench::work::Work;
 
 pub(super) const NAME: &str = "RocksDB, ldb backup";
 
-#[derive(Default)]
-pub(super) struct Rocksdb(Option<PathBuf>);
+pub(super) struct Rocksdb(pub(super) Option<PathBuf>);
 
 fn ldb(database: &Path) -> Command {
     let mut db = std::ffi::OsString::from("--db=");

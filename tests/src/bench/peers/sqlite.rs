@@ -12,8 +12,7 @@ use crate::bench::work::Work;
 
 pub(super) const NAME: &str = "SQLite, .backup";
 
-#[derive(Default)]
-pub(super) struct Sqlite(Option<PathBuf>);
+pub(super) struct Sqlite(pub(super) Option<PathBuf>);
 
 impl Peer for Sqlite {
     fn name(&self) -> &'static str {
