@@ -95,3 +95,21 @@ fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
 fn wait(mut child: Child) -> Result<(ExitStatus, Option<u64>)> {
     Ok((child.wait()?, None))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_fails_says_why() {
+        let failed = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"])).unwrap_err().to_string();
+        assert!(failed.contains("broken") && failed.contains('3'), "{failed}");
+        assert_eq!(run(Command::new("sh").args(["-c", "echo well"])).unwrap().stdout, "well\n");
+    }
+
+    #[test]
+    fn what_one_prints_another_reads() {
+        let (mut one, mut other) = (Command::new("printf"), Command::new("cat"));
+        assert_eq!(run_piped(one.arg("text"), &mut other).unwrap().stdout, "text");
+    }
+}

@@ -8,6 +8,7 @@ mod interrupt;
 mod output;
 mod paths;
 mod session;
+mod trace;
 mod verbs;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    trace(args.global.verbose, args.global.quiet);
+    trace::start(&args.global);
     let session = Session::new(args.global, interrupt::listen()?);
     let done = match args.verb {
         Verb::Backup(args) => verbs::backup::run(&session, &args),
@@ -44,24 +45,4 @@ fn run(args: Args) -> anyhow::Result<()> {
     };
     session.bar.clear();
     done
-}
-
-/// Events and spans go to stderr: warnings always, more with `-v`.
-fn trace(verbose: u8, quiet: bool) {
-    use tracing_subscriber::filter::{LevelFilter, Targets};
-    use tracing_subscriber::fmt;
-    use tracing_subscriber::prelude::*;
-
-    let level = match (quiet, verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (_, 0) => LevelFilter::WARN,
-        (_, 1) => LevelFilter::INFO,
-        (_, 2) => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    // The compiler of the sandbox has a great deal to tell.
-    let ours = Targets::new().with_target("strongroom", level);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
-    let lines = if verbose == 0 { lines.without_time().boxed() } else { lines.boxed() };
-    tracing_subscriber::registry().with(lines.with_filter(ours)).init();
 }

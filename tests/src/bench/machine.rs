@@ -28,13 +28,16 @@ impl Machine {
         let unknown = || "unknown".to_owned();
         let kilobytes = after(&read("/proc/meminfo"), "MemTotal");
         let kilobytes = kilobytes.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
-        let kind = child::run(std::process::Command::new("stat").args(["-f", "-c", "%T"]).arg(work.dir()));
+        let kind = child::run(std::process::Command::new("df").arg("--output=fstype").arg(work.dir()));
         Ok(Self {
             processor: after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(unknown),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             memory: kilobytes.map_or_else(unknown, |kilobytes| format!("{:.0} GB", kilobytes * 1024.0 / 1e9)),
             system: format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim()),
-            file_system: kind.map_or_else(|_| unknown(), |kind| kind.stdout.trim().to_owned()),
+            file_system: kind
+                .ok()
+                .and_then(|kind| Some(kind.stdout.lines().nth(1)?.to_owned()))
+                .unwrap_or_else(unknown),
             load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()),
         })
     }

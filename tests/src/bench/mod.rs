@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let work = Work::new(&options.work)?;
     let before = Machine::look(&work)?;
     let mut samples = Samples::default();
-    let Found { mut peers, mut missing } = peers::find(&work)?;
+    let Found { mut peers, mut missing, strongroom } = peers::find(&work)?;
     peers.retain(|peer| {
         options.only.is_empty() || options.only.iter().any(|only| peer.name().contains(only.as_str()))
     });
@@ -62,25 +62,23 @@ pub fn run(options: &Options) -> Result<bool> {
             peer.prepare(&work, data).map_err(|e| fail(peer.name(), e)).is_ok()
         });
         for round in 0..options.rounds {
-            for number in (0..taking.len()).rev() {
-                let peer = &mut taking[number];
+            // Whoever fails takes no further part.
+            taking.retain_mut(|peer| {
                 if round > 0 && peer.once() {
-                    continue;
+                    return true;
                 }
                 eprintln!("bench: {}: round {} of {}: {}", data.name, round + 1, options.rounds, peer.name());
-                let mut recorder = samples.of(data.name, peer.name());
-                if let Err(e) = peer.round(&work, data, &mut recorder) {
-                    fail(peer.name(), e);
-                    taking.remove(number);
-                }
-                work.clear()?;
-            }
+                let done = peer.round(&work, data, &mut samples.of(data.name, peer.name()));
+                done.and(work.clear()).map_err(|e| fail(peer.name(), e)).is_ok()
+            });
         }
     }
     let report = report::Report {
         before,
         after: Machine::look(&work)?,
         rounds: options.rounds,
+        entries: options.entries,
+        strongroom,
         data,
         samples,
         missing,

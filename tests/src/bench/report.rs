@@ -17,6 +17,9 @@ pub(super) struct Report {
     pub(super) before: Machine,
     pub(super) after: Machine,
     pub(super) rounds: u32,
+    pub(super) entries: u64,
+    /// How Strongroom was run.
+    pub(super) strongroom: &'static str,
     pub(super) data: Vec<Data>,
     pub(super) samples: Samples,
     pub(super) missing: Vec<Missing>,
@@ -44,6 +47,7 @@ impl Report {
                 "\nOthers were at work (load {load} before this began): only ratios mean something."
             )?;
         }
+        writeln!(out, "\nStrongroom is {}.", self.strongroom)?;
         for data in &self.data {
             writeln!(out, "\n## {}\n\n{}.", data.name, data.described)?;
             for (case, peers) in self.samples.cases(data.name) {
@@ -52,7 +56,16 @@ impl Report {
         }
         let targets = targets::of(&self.samples);
         if targets.iter().any(|target| target.measured.is_some()) {
-            writeln!(out, "\n## Targets\n\n| | wanted | measured | |\n|---|--:|--:|---|")?;
+            writeln!(out, "\n## Targets")?;
+            if self.entries != targets::ENTRIES {
+                writeln!(
+                    out,
+                    "\nThey are meant for {} entries; this run had {}.",
+                    targets::ENTRIES,
+                    self.entries
+                )?;
+            }
+            writeln!(out, "\n| | wanted | measured | |\n|---|--:|--:|---|")?;
             targets.iter().try_for_each(|target| row(out, target))?;
         }
         if !self.missing.is_empty() {
@@ -90,6 +103,7 @@ impl Report {
             "machine": self.before,
             "load_after": self.after.load,
             "rounds": self.rounds,
+            "strongroom": self.strongroom,
             "data": data,
             "cases": cases,
             "targets": targets::of(&self.samples),

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use super::data::ENTRIES;
+use super::data;
 use super::peers::{COPY, REDB, RESTIC, SEED, STRONGROOM};
 use super::samples::{Case, Samples, Series};
+
+/// How many entries they are meant for.
+pub(super) const ENTRIES: u64 = 1_000_000;
 
 /// One of them.
 #[derive(Debug, Clone, Serialize)]
@@ -35,7 +38,7 @@ impl Target {
 /// All of them.
 pub(super) fn of(samples: &Samples) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
-    let series = |case, peer| samples.get(ENTRIES, case, peer);
+    let series = |case, peer| samples.get(data::ENTRIES, case, peer);
     let ours = |case| series(case, STRONGROOM);
     let ratio = |one: Option<&Series>, other: Option<&Series>| Some(one?.median() / other?.median());
     let first = ours(Case::First);

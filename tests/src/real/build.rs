@@ -33,7 +33,7 @@ pub fn build(out: &Path, bytes: u64) -> Result<Built> {
     if out.exists() {
         bail!("{} exists already; remove it, or give another name", out.display());
     }
-    let db = Database::create(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let mut db = Database::create(out).with_context(|| format!("cannot create {}", out.display()))?;
     let mut builder = Builder { db: &db, write: Some(db.begin_write()?), pending: 0, seen: HashSet::new() };
     let mut built = Built::default();
     let roots = roots();
@@ -66,7 +66,8 @@ pub fn build(out: &Path, bytes: u64) -> Result<Built> {
         }
     }
     builder.commit()?;
-    drop(db);
+    // As small as redb can make it, so that a copy of the file is no easy thing to be compared with.
+    db.compact()?;
     Ok(built)
 }
 

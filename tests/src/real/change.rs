@@ -23,9 +23,9 @@ pub struct Changed {
 }
 
 /// Changes a share of the files, which ones following from `seed`: of ten, six are edited, two deleted, and beside two
-/// a new one is added.
+/// a new one is added. The file is compact again afterwards.
 pub fn change(database: &Path, share: f64, seed: u64) -> Result<Changed> {
-    let db = Database::open(database).with_context(|| format!("cannot open {}", database.display()))?;
+    let mut db = Database::open(database).with_context(|| format!("cannot open {}", database.display()))?;
     let mut chosen = Vec::new();
     for entry in db.begin_read()?.open_table(META)?.iter()? {
         let (name, meta) = entry?;
@@ -66,6 +66,7 @@ pub fn change(database: &Path, share: f64, seed: u64) -> Result<Changed> {
         }
     }
     write.commit()?;
+    db.compact()?;
     Ok(changed)
 }
 
@@ -81,4 +82,45 @@ fn blake3_word(name: &str) -> u64 {
     let hash = blake3::hash(name.as_bytes());
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::ReadableTableMetadata as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tables_agree_after_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("real.redb");
+        let db = Database::create(&path).unwrap();
+        let write = db.begin_write().unwrap();
+        for n in 0..1000 {
+            let content = format!("content {n}");
+            let hash = blake3::hash(content.as_bytes());
+            put(&write, &format!("dir/{n}.{}", n % 7), content.as_bytes(), n, hash.as_bytes()).unwrap();
+        }
+        write.commit().unwrap();
+        drop(db);
+        let changed = change(&path, 0.2, 1).unwrap();
+        assert!((100..300).contains(&(changed.edited + changed.deleted + changed.added)), "{changed:?}");
+        let db = Database::open(&path).unwrap();
+        let read = db.begin_read().unwrap();
+        let files = read.open_table(FILES).unwrap();
+        let meta = read.open_table(META).unwrap();
+        let by_hash = read.open_table(BY_HASH).unwrap();
+        let by_extension = read.open_multimap_table(BY_EXTENSION).unwrap();
+        assert_eq!(files.len().unwrap(), 1000 + changed.added - changed.deleted);
+        assert_eq!(by_hash.len().unwrap(), files.len().unwrap());
+        assert_eq!(by_extension.len().unwrap(), files.len().unwrap());
+        for entry in files.iter().unwrap() {
+            let (name, content) = entry.unwrap();
+            assert_eq!(meta.get(name.value()).unwrap().unwrap().value().0, content.value().len() as u64);
+            let hash = blake3::hash(content.value());
+            assert_eq!(by_hash.get(hash.as_bytes()).unwrap().unwrap().value(), name.value());
+            let mut names = by_extension.get(extension(name.value())).unwrap();
+            assert!(names.any(|found| found.unwrap().value() == name.value()));
+        }
+    }
 }

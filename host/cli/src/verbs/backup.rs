@@ -1,6 +1,6 @@
 //! `backup`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,7 +84,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         backup = backup.threads(threads.into());
     }
-    let snapshot = session.go_on().and_then(|()| repository.backup(&store, &backup)).map_err(interrupted)?;
+    let done = session.go_on().and_then(|()| repository.backup(&store, &backup));
+    let snapshot = done.map_err(|e| explain(e, repository.dir()))?;
     session.bar.clear();
     let took = started.elapsed();
     if session.json() {
@@ -103,12 +104,16 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         .context("the snapshot is made, but it cannot be reported")
 }
 
-/// Whoever stopped a backup wants to know what is left of it.
-fn interrupted(e: Error) -> Error {
-    if e.code() != ErrorCode::Cancelled {
-        return e;
+/// Whoever stopped a backup wants to know what is left of it, and whoever named the wrong directory which one that was.
+fn explain(e: Error, dir: &Path) -> Error {
+    match e.code() {
+        ErrorCode::Cancelled => {
+            let message = "interrupted; nothing was published, and the next backup goes on from what is already written";
+            Error::new(ErrorCode::Cancelled, message)
+        }
+        ErrorCode::Invalid if dir.is_dir() && !dir.join("repository.json").exists() => {
+            Error::new(ErrorCode::Invalid, format!("{}: {e}", dir.display()))
+        }
+        _ => e,
     }
-    let message =
-        "interrupted; nothing was published, and the next backup goes on from what is already written";
-    Error::new(ErrorCode::Cancelled, message)
 }

@@ -1,6 +1,6 @@
 //! `cat`
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use strongroom::store::redb::to_text;
@@ -30,10 +30,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
     let (snapshot, table) = find_table(&repository, &args.snapshot, &args.table)?;
     let as_json = session.json();
-    if io::stdout().is_terminal() {
-        // The lines would stand in each other's way.
-        session.bar.hide();
-    }
+    // The lines would stand in each other's way, also where a pager shows them.
+    session.bar.hide();
     let mut failed = None;
     // On the thread that scans, which is not this one.
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());

@@ -35,7 +35,7 @@ fn no_repository() {
         ["snapshots", "verify", "restore latest x.redb", "tables latest", "get latest t k", "cat latest t"]
     {
         place.fails(verb, 10, &["backups", "--repo"]);
-        place.fails(&format!("{verb} --repo empty"), 10, &["empty", "--repo"]);
+        place.fails(&format!("{verb} --repo empty"), 10, &["empty", "no repository"]);
     }
     assert!(!place.path("backups").exists() && !place.path("x.redb").exists());
     place.fails("snapshots --repo app.redb", 1, &["app.redb", "not a directory"]);

@@ -1,4 +1,5 @@
 //! The command as its users run it: as a process.
+#![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
 mod bad_input;
 mod damage;

@@ -63,12 +63,15 @@ pub(super) struct Missing {
 pub(super) struct Found {
     pub(super) peers: Vec<Box<dyn Peer>>,
     pub(super) missing: Vec<Missing>,
+    /// How Strongroom is run.
+    pub(super) strongroom: &'static str,
 }
 
 /// Looks for them.
 pub(super) fn find(work: &Work) -> Result<Found> {
-    let mut peers: Vec<Box<dyn Peer>> =
-        vec![Box::new(strongroom::Strongroom::find()?), Box::new(redb::BulkLoad)];
+    let ours = strongroom::Strongroom::find()?;
+    let strongroom = ours.described();
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(ours), Box::new(redb::BulkLoad)];
     let mut missing = Vec::new();
     let mut add = |program: &str, what, package: &str, peer: Box<dyn Peer>| {
         if is_there(program) {
@@ -100,7 +103,7 @@ pub(super) fn find(work: &Work) -> Result<Found> {
         let remedy = "`apt-get install golang-go golang-github-coreos-bbolt-dev`".to_owned();
         missing.push(Missing { what: "bbolt, and the seed's own way", remedy });
     }
-    Ok(Found { peers, missing })
+    Ok(Found { peers, missing, strongroom })
 }
 
 fn is_there(program: &str) -> bool {

@@ -21,9 +21,12 @@ pub(super) struct Strongroom {
 
 impl Strongroom {
     pub(super) fn find() -> Result<Self> {
-        let process = strongroom_process::Strongroom::find()?;
-        eprintln!("bench: Strongroom is run as {}", process.described());
-        Ok(Self { process })
+        Ok(Self { process: strongroom_process::Strongroom::find()? })
+    }
+
+    /// How it is run.
+    pub(super) fn described(&self) -> &'static str {
+        self.process.described()
     }
 
     /// Made once for each version of the engine.
