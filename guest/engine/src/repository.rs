@@ -79,9 +79,10 @@ fn create(vault: &dyn Vault) -> Result<()> {
         name == LOCK || name.starts_with(UNFINISHED) || DIRS.contains(&name.as_str()) || name == "lost+found"
     };
     if let Some(foreign) = vault.list("")?.iter().find(|name| !ours(name)) {
-        return Err(Error::invalid(format!(
-            "the directory holds no repository but other things ({foreign:?}); give an empty or a new directory"
-        )));
+        return Err(Error::new(
+            Code::NoRepository,
+            format!("the directory holds no repository but other things ({foreign:?}); give an empty or a new one"),
+        ));
     }
     let path = format!("{UNFINISHED}repository");
     match vault.remove(&path) {

@@ -142,7 +142,7 @@ impl Repository {
             store.position(at)?;
         }
         let made = directory::prepare(self.dir(), backup.override_permissions)?;
-        let done = self.backup_locked(&name, store, backup).map_err(|e| self.named(e));
+        let done = self.backup_locked(&name, store, backup);
         if done.is_err() && made == Made::Now {
             // Only if nothing was written to it.
             let _ = std::fs::remove_dir(self.dir());
@@ -202,7 +202,7 @@ impl Repository {
             );
             Ok(snapshot)
         });
-        done.map_err(|e| grants.meter.explain(e))
+        done.map_err(|e| self.named(grants.meter.explain(e), &grants))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::directory;
@@ -127,18 +128,15 @@ impl Repository {
             let mut engine = Instance::new(&self.sandbox, &self.dir, access, &grants, &memory)?;
             act(&mut engine, &grants)
         });
-        done.map_err(|e| self.named(grants.meter.explain(e)))
+        done.map_err(|e| self.named(grants.meter.explain(e), &grants))
     }
 
-    /// An error says which repository it is about where it does not name a file.
-    pub(crate) fn named(&self, e: Error) -> Error {
-        match e.code() {
+    /// An error says which repository it is about, unless it is about the database.
+    pub(crate) fn named(&self, e: Error, grants: &Grants) -> Error {
+        let about_it = matches!(
+            e.code(),
             ErrorCode::NoRepository | ErrorCode::NewerFormat | ErrorCode::Denied | ErrorCode::Damaged
-                if !e.to_string().contains(&*self.dir.to_string_lossy()) =>
-            {
-                e.at(self.dir.display())
-            }
-            _ => e,
-        }
+        );
+        if about_it && !grants.failed_outside.load(Ordering::Relaxed) { e.at(self.dir.display()) } else { e }
     }
 }

@@ -153,7 +153,7 @@ fn a_directory_with_other_things_is_not_made_a_repository() {
     let vault = MemoryVault::default();
     vault.put("thesis.docx", b"years".to_vec());
     let refused = crate::common::try_backup(&vault, &store, &crate::common::job("x", 1)).unwrap_err();
-    assert_eq!(refused.code, Code::Invalid);
+    assert_eq!(refused.code, Code::NoRepository);
     assert!(refused.message.contains("thesis.docx"));
     assert_eq!(vault.paths(), ["thesis.docx"]);
 }

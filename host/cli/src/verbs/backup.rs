@@ -1,6 +1,6 @@
 //! `backup`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -85,7 +85,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         backup = backup.threads(threads.into());
     }
     let done = session.go_on().and_then(|()| repository.backup(&store, &backup));
-    let snapshot = done.map_err(|e| explain(e, repository.dir()))?;
+    let snapshot = done.map_err(explain)?;
     session.bar.clear();
     let took = started.elapsed();
     if session.json() {
@@ -104,16 +104,11 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
         .context("the snapshot is made, but it cannot be reported")
 }
 
-/// Whoever stopped a backup wants to know what is left of it, and whoever named the wrong directory which one that was.
-fn explain(e: Error, dir: &Path) -> Error {
-    match e.code() {
-        ErrorCode::Cancelled => {
-            let message = "interrupted; nothing was published, and the next backup goes on from what is already written";
-            Error::new(ErrorCode::Cancelled, message)
-        }
-        ErrorCode::Invalid if dir.is_dir() && !dir.join("repository.json").exists() => {
-            Error::new(ErrorCode::Invalid, format!("{}: {e}", dir.display()))
-        }
-        _ => e,
+/// Whoever stopped a backup wants to know what is left of it.
+fn explain(e: Error) -> Error {
+    if e.code() == ErrorCode::Cancelled {
+        let message = "interrupted; nothing was published, and the next backup goes on from what is already written";
+        return Error::new(ErrorCode::Cancelled, message);
     }
+    e
 }

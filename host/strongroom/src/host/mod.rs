@@ -4,10 +4,13 @@ pub(crate) mod progress;
 pub(crate) mod sink;
 pub(crate) mod store;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use strongroom_store as kv;
+
+use crate::sandbox::wit_kv::kv_store;
 
 pub(crate) use progress::Meter;
 
@@ -20,12 +23,20 @@ pub(crate) struct Grants {
     /// The sink when the engine has finished it: what is left is to publish it.
     pub(crate) finished: Mutex<Option<Box<dyn kv::Sink>>>,
     pub(crate) meter: Meter,
+    /// The store or the sink has failed: what the engine then says is about them, not about the repository.
+    pub(crate) failed_outside: AtomicBool,
 }
 
 impl Grants {
     /// Nothing but somebody who listens.
     pub(crate) fn new(meter: Meter) -> Self {
-        Self { store: None, sink: Mutex::new(None), finished: Mutex::new(None), meter }
+        Self { store: None, sink: Mutex::new(None), finished: Mutex::new(None), meter, failed_outside: AtomicBool::new(false) }
+    }
+
+    /// Passes an error of the store or the sink on to the engine.
+    fn outside(&self, e: kv::Error) -> kv_store::Error {
+        self.failed_outside.store(true, Ordering::Relaxed);
+        e.into()
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

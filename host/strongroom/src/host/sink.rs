@@ -53,7 +53,7 @@ impl wit::Host for State {
             )));
         };
         if let Err(e) = sink.create(&template) {
-            return Ok(Err(e.into()));
+            return Ok(Err(self.grants.outside(e)));
         }
         let filling = Filling { sink: Some(sink), writing: false };
         Ok(Ok(self.table.push(OpenSink(Shared(Arc::new(Mutex::new(filling)))))?))
@@ -82,7 +82,7 @@ impl wit::HostSink for State {
             }
             let Some(sink) = &mut filling.sink else { return Ok(Err(gone())) };
             if let Err(e) = sink.table(&table) {
-                return Ok(Err(e.into()));
+                return Ok(Err(self.grants.outside(e)));
             }
             filling.writing = true;
         }
@@ -101,7 +101,7 @@ impl wit::HostSink for State {
                 *self.grants.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
                 Ok(Ok(()))
             }
-            Err(e) => Ok(Err(e.into())),
+            Err(e) => Ok(Err(self.grants.outside(e))),
         }
     }
 
@@ -120,7 +120,7 @@ impl wit::HostWriter for State {
         let shared = self.table.get(&writer)?.0.clone();
         let mut filling = shared.lock();
         let Some(sink) = &mut filling.sink else { return Ok(Err(gone())) };
-        Ok(sink.append(&entries).map_err(Into::into))
+        Ok(sink.append(&entries).map_err(|e| self.grants.outside(e)))
     }
 
     fn finish(&mut self, this: Resource<OpenWriter>) -> Answer<u64> {
@@ -128,7 +128,7 @@ impl wit::HostWriter for State {
         let mut filling = shared.lock();
         filling.writing = false;
         let Some(sink) = &mut filling.sink else { return Ok(Err(gone())) };
-        Ok(sink.finish_table().map_err(Into::into))
+        Ok(sink.finish_table().map_err(|e| self.grants.outside(e)))
     }
 
     fn drop(&mut self, writer: Resource<OpenWriter>) -> wasmtime::Result<()> {

@@ -83,26 +83,26 @@ impl wit::HostStore for State {
             identity: table.identity,
         };
         let tables = self.opened(&store)?.tables();
-        Ok(tables.map(|tables| tables.into_iter().map(table).collect()).map_err(Into::into))
+        Ok(tables.map(|tables| tables.into_iter().map(table).collect()).map_err(|e| self.grants.outside(e)))
     }
 
     fn template(&mut self, store: Resource<OpenStore>) -> Answer<Resource<OpenBytes>> {
         match self.opened(&store)?.template() {
             Ok(bytes) => Ok(Ok(self.table.push(OpenBytes(Source::Whole { bytes, at: 0 }))?)),
-            Err(e) => Ok(Err(e.into())),
+            Err(e) => Ok(Err(self.grants.outside(e))),
         }
     }
 
     fn notes(&mut self, store: Resource<OpenStore>) -> Answer<Vec<(String, String)>> {
-        Ok(self.opened(&store)?.notes().map_err(Into::into))
+        Ok(self.opened(&store)?.notes().map_err(|e| self.grants.outside(e)))
     }
 
     fn position(&mut self, store: Resource<OpenStore>, at: String) -> Answer<u64> {
-        Ok(self.opened(&store)?.position(&at).map_err(Into::into))
+        Ok(self.opened(&store)?.position(&at).map_err(|e| self.grants.outside(e)))
     }
 
     fn split(&mut self, store: Resource<OpenStore>, table: String, parts: u32) -> Answer<Vec<Vec<u8>>> {
-        Ok(self.opened(&store)?.split(&table, parts.min(4096)).map_err(Into::into))
+        Ok(self.opened(&store)?.split(&table, parts.min(4096)).map_err(|e| self.grants.outside(e)))
     }
 
     fn scan(
@@ -114,7 +114,7 @@ impl wit::HostStore for State {
     ) -> Answer<Resource<OpenBytes>> {
         match self.opened(&store)?.scan(&table, from.as_deref(), to.as_deref()) {
             Ok(entries) => Ok(Ok(self.table.push(OpenBytes(Source::Entries(entries)))?)),
-            Err(e) => Ok(Err(e.into())),
+            Err(e) => Ok(Err(self.grants.outside(e))),
         }
     }
 
@@ -155,7 +155,7 @@ impl wit::HostBytes for State {
             }
             Source::Entries(entries) => {
                 let mut out = Vec::with_capacity(max.min(1 << 20));
-                entries.read(max, &mut out).map(|()| out).map_err(Into::into)
+                entries.read(max, &mut out).map(|()| out).map_err(|e| self.grants.outside(e))
             }
         })
     }
