@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::{
-    Builder, ConcurrencyMode, Database, Durability, ReadOnlyDatabase, ReadableDatabase as _, ReadableTable as _,
-    ReadableTableMetadata as _, TableDefinition,
+    Builder, ConcurrencyMode, Database, Durability, ReadOnlyDatabase, ReadableDatabase as _,
+    ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
 };
 use strongroom::{Backup, Error, ErrorCode, RedbStore, Repository, Restore, Snapshot, Store as _};
 
@@ -64,7 +64,8 @@ fn make_transfer(db: &Database, number: u64, durability: Durability) {
 fn check_one_moment(repository: &Repository, snapshot: &Snapshot, dir: &Path) -> u64 {
     let path = dir.join(format!("{}.restored", snapshot.name));
     repository.restore(&snapshot.name, &path, &Restore::new()).unwrap();
-    let txn = Database::open(&path).unwrap().begin_read().unwrap();
+    let db = Database::open(&path).unwrap();
+    let txn = db.begin_read().unwrap();
     let last = txn.open_table(STATE).unwrap().get("transfers").unwrap().unwrap().value();
     let transfers = txn.open_table(TRANSFERS).unwrap();
     assert_eq!(transfers.len().unwrap(), last, "{}", snapshot.name);
@@ -145,7 +146,7 @@ fn application() {
         if number == 10 {
             eprintln!("open");
         }
-        if durability == Durability::None && number == 10 {
+        if matches!(durability, Durability::None) && number == 10 {
             std::thread::sleep(std::time::Duration::from_secs(600));
         }
     }

@@ -8,8 +8,8 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use redb::{
-    Database, Key, MultimapTableDefinition, ReadTransaction, ReadableDatabase as _, ReadableMultimapTable as _,
-    ReadableTable as _, TableDefinition, TypeName, Value, WriteTransaction,
+    Database, Key, MultimapTableDefinition, ReadTransaction, ReadableDatabase as _,
+    ReadableMultimapTable as _, ReadableTable as _, TableDefinition, TypeName, Value, WriteTransaction,
 };
 use strongroom::{Backup, RedbStore, Restore};
 

@@ -16,13 +16,22 @@ pub(crate) const HEADER: usize = 56;
 /// No content has more bytes: a leaf or a node at its ceiling and one largest item.
 pub(crate) const CONTENT_MAX: usize = 2 << 20;
 
-/// Appends content as an object.
-pub(crate) fn encode(kind: Kind, id: Id, content: &[u8], out: &mut Vec<u8>) {
+/// Appends content as an object, and says its id.
+///
+/// The codec is not trusted: the id is that of what comes back from the bytes that were appended, and what comes back
+/// must be the content. After an error `out` is as it was.
+pub(crate) fn encode(kind: Kind, content: &[u8], out: &mut Vec<u8>) -> Result<Id> {
     debug_assert!(content.len() <= CONTENT_MAX);
     let start = out.len();
     out.resize(start + HEADER, 0);
     let encoding = codec::encode(content, out);
     let (header, payload) = out[start..].split_at_mut(HEADER);
+    let read_back = codec::decode(encoding, payload, content.len());
+    let Some(read_back) = read_back.ok().filter(|read_back| read_back == content) else {
+        out.truncate(start);
+        return Err(Error::new(crate::Code::Other, "an object did not come back from its stored form"));
+    };
+    let id = kind.id_of(&read_back);
     header[..4].copy_from_slice(&MAGIC);
     header[4..6].copy_from_slice(&kind.to_bytes());
     header[6] = encoding.to_byte();
@@ -31,6 +40,7 @@ pub(crate) fn encode(kind: Kind, id: Id, content: &[u8], out: &mut Vec<u8>) {
     header[16..48].copy_from_slice(&id.0);
     let checksum = xxh3_64_with_seed(payload, xxh3_64(&header[..48]));
     header[48..].copy_from_slice(&checksum.to_le_bytes());
+    Ok(id)
 }
 
 /// Gives back the content of an object that fills `stored`, which must be of this kind and have this id.
@@ -95,7 +105,7 @@ mod tests {
             let kind = Kind::Node { level };
             let id = kind.id_of(&content);
             let mut stored = Vec::new();
-            encode(kind, id, &content, &mut stored);
+            prop_assert_eq!(encode(kind, &content, &mut stored).unwrap(), id);
             prop_assert_eq!(decode(kind, id, &stored).unwrap(), content);
             for other in [Kind::Catalog { level }, Kind::Node { level: level.wrapping_add(1) }] {
                 prop_assert!(decode(other, id, &stored).is_err());
@@ -107,7 +117,7 @@ mod tests {
             let content = vec![3; len];
             let id = Kind::Blob.id_of(&content);
             let mut stored = Vec::new();
-            encode(Kind::Blob, id, &content, &mut stored);
+            prop_assert_eq!(encode(Kind::Blob, &content, &mut stored).unwrap(), id);
             let bit = bit.index(stored.len() * 8);
             stored[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(decode(Kind::Blob, id, &stored).is_err());

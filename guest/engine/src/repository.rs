@@ -81,7 +81,9 @@ fn create(vault: &dyn Vault) -> Result<()> {
     if let Some(foreign) = vault.list("")?.iter().find(|name| !ours(name)) {
         return Err(Error::new(
             Code::NoRepository,
-            format!("the directory holds no repository but other things ({foreign:?}); give an empty or a new one"),
+            format!(
+                "the directory holds no repository but other things ({foreign:?}); give an empty or a new one"
+            ),
         ));
     }
     let path = format!("{UNFINISHED}repository");

@@ -139,7 +139,7 @@ impl Repository {
         let store = source.store()?;
         if let Some(at) = &backup.position {
             // Nothing is made for a backup that cannot be named.
-            store.position(at)?;
+            on_own_thread("position", || Ok(store.position(at)?))?;
         }
         let made = directory::prepare(self.dir(), backup.override_permissions)?;
         let done = self.backup_locked(&name, store, backup);
@@ -190,6 +190,7 @@ impl Repository {
             });
             let receipts = parts.receipts()?;
             let draft = engine.call(|engine, store| engine.call_seal(store, &plan, &receipts))?;
+            grants.meter.complete("seal", draft.snapshot.bytes, draft.snapshot.entries);
             if grants.meter.is_over() {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }

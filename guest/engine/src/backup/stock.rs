@@ -1,6 +1,6 @@
 //! Where a backup's content goes: into packs, unless the repository has it.
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::Index;
 use crate::pack::{Pack, Packer};
@@ -27,10 +27,24 @@ impl<'a> Stock<'a> {
 
 impl Put for Stock<'_> {
     fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
-        let id = kind.id_of(content);
-        if !self.packer.holds(&id) && self.index.find(&id)?.is_none() {
-            self.bytes_added += self.packer.add(kind, id, content)?;
+        if self.index.is_empty() {
+            // All is new, so the id need not be known before; the packer derives it from the stored form.
+            let (id, added) = self.packer.add(kind, content)?;
+            self.bytes_added += added;
+            return Ok(id);
         }
+        let id = kind.id_of(content);
+        if self.packer.holds(&id) || self.index.find(&id)?.is_some() {
+            return Ok(id);
+        }
+        let (stored, added) = self.packer.add(kind, content)?;
+        if stored != id {
+            return Err(Error::new(
+                Code::Other,
+                format!("object {id} changed while it was stored; is the memory sound?"),
+            ));
+        }
+        self.bytes_added += added;
         Ok(id)
     }
 }

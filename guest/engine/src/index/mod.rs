@@ -87,6 +87,11 @@ impl<'a> Index<'a> {
         &self.damage
     }
 
+    /// Whether it knows of no object at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// All packs that the index files name.
     pub(crate) fn packs(&self) -> impl Iterator<Item = &Pack> {
         self.files.iter().flat_map(|file| &file.packs)

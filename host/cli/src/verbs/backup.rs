@@ -107,7 +107,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
 /// Whoever stopped a backup wants to know what is left of it.
 fn explain(e: Error) -> Error {
     if e.code() == ErrorCode::Cancelled {
-        let message = "interrupted; nothing was published, and the next backup goes on from what is already written";
+        let message =
+            "interrupted; nothing was published, and the next backup goes on from what is already written";
         return Error::new(ErrorCode::Cancelled, message);
     }
     e

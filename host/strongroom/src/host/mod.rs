@@ -30,7 +30,13 @@ pub(crate) struct Grants {
 impl Grants {
     /// Nothing but somebody who listens.
     pub(crate) fn new(meter: Meter) -> Self {
-        Self { store: None, sink: Mutex::new(None), finished: Mutex::new(None), meter, failed_outside: AtomicBool::new(false) }
+        Self {
+            store: None,
+            sink: Mutex::new(None),
+            finished: Mutex::new(None),
+            meter,
+            failed_outside: AtomicBool::new(false),
+        }
     }
 
     /// Passes an error of the store or the sink on to the engine.

@@ -120,11 +120,19 @@ impl Meter {
         e
     }
 
+    /// All is done, and this is how much it was: totals that were estimates become exact.
+    pub(crate) fn complete(&self, phase: &str, bytes: u64, entries: u64) {
+        self.set_total(bytes, entries);
+        let left = |all: u64, done: &AtomicU64| all.saturating_sub(done.load(Ordering::Relaxed));
+        self.advance(phase, left(bytes, &self.bytes), left(entries, &self.entries));
+    }
+
     pub(crate) fn advance(&self, phase: &str, bytes: u64, entries: u64) -> bool {
+        // Within the lock, so that a listener never hears of less than before.
+        let _one_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let add = |sum: &AtomicU64, more: u64| sum.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
         let (bytes, entries) = (add(&self.bytes, bytes), add(&self.entries, entries));
         if let Some(on_progress) = &self.on_progress {
-            let _one_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
             on_progress(Progress {
                 phase,
                 bytes,
