@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::child;
 use crate::steps::step;
@@ -20,8 +20,18 @@ pub enum Strongroom {
 }
 
 impl Strongroom {
-    /// The command beside this program, if it is there and does something.
+    /// The command beside this program, if it is there and does something. Where cargo runs this program, the command
+    /// is built first: cargo itself would only build this one, and an old command would be measured.
     pub fn find() -> Result<Self> {
+        if let (Some(cargo), Some(dir)) = (std::env::var_os("CARGO"), std::env::var_os("CARGO_MANIFEST_DIR"))
+        {
+            let mut build = Command::new(cargo);
+            build.current_dir(dir).args(["build", "--quiet", "--package", "strongroom-cli"]);
+            if !cfg!(debug_assertions) {
+                build.arg("--release");
+            }
+            child::run(&mut build).context("the command could not be built")?;
+        }
         let beside =
             std::env::current_exe()?.with_file_name(format!("strongroom{}", std::env::consts::EXE_SUFFIX));
         let help = child::run(Command::new(&beside).arg("--help").stdin(Stdio::null()));

@@ -191,8 +191,14 @@ fn a_pack_that_was_cut_off_is_told_without_reading_it() {
     assert!(damage.iter().any(|damage| damage.what.contains("cut off")), "{damage:?}");
     assert_eq!(restored(&two.repository, "two").unwrap_err().code(), ErrorCode::Damaged);
     two.assert_one_is_whole();
+
     two.backup("three").unwrap();
-    two.assert_all_is_whole();
+    for (name, maps) in [("one", &two.maps[0]), ("two", &two.maps[1]), ("three", &two.maps[1])] {
+        assert!(restored(&two.repository, name).unwrap() == *maps, "{name}");
+    }
+    // What is left of the pack may still be of use, so it stays; but it costs nobody anything.
+    let damage = two.repository.verify(None, Depth::Data).unwrap().damage;
+    assert!(damage.iter().all(|damage| damage.snapshots.is_empty()), "{damage:?}");
 }
 
 #[test]
@@ -284,7 +290,7 @@ fn a_directory_with_other_things_in_it_is_left_alone() {
     #[cfg(unix)]
     std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let error = two.backup("x").unwrap_err();
-    assert_says(&error, ErrorCode::Invalid, &["thesis.txt", "empty or a new directory"]);
+    assert_says(&error, ErrorCode::NoRepository, &["thesis.txt", "give an empty or a new one"]);
     assert_eq!(files_below(dir.path()), [dir.path().join("thesis.txt")], "not even a lock is left");
     for (verb, done) in two.read_all("latest") {
         assert_eq!(done.expect_err(verb).code(), ErrorCode::NoRepository, "{verb}");

@@ -22,8 +22,10 @@ impl Repository {
     ) -> Result<()> {
         let grants = Grants::new(self.meter());
         self.run("scan", Access::Read, grants, |engine, grants| {
+            // It says exactly what is wrong with a repository, for which a store has no codes.
+            let snapshot = engine.call(|engine, store| engine.call_find(store, snapshot))?.name;
             let opened =
-                answer(engine.with_snapshots(|stores, store| stores.call_open(&mut *store, snapshot))?)?;
+                answer(engine.with_snapshots(|stores, store| stores.call_open(&mut *store, &snapshot))?)?;
             let entries = answer(engine.with_snapshots(|stores, store| {
                 stores.store().call_scan(&mut *store, opened, table, None, None)
             })?)?;

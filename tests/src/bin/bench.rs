@@ -19,8 +19,8 @@ Usage: bench [--rounds 5] [--entries 1000000] [--real DB] [--only NAME]... [--wo
                 takes time to make is kept there
   --json        JSON instead of Markdown
 
-Strongroom is measured by its command if `cargo build --release` has put it beside this program, else through its
-library. Peers that are not on this machine are named with how to get them; nothing is installed.";
+Strongroom is measured by its command, which is built first if cargo runs this program; if there is none beside this
+program, through its library. Peers that are not on this machine are named with how to get them; nothing is installed.";
 
 fn main() -> Result<ExitCode> {
     if let Some(done) = steps::run_if_asked() {

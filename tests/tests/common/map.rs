@@ -14,10 +14,11 @@ pub type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct Maps(pub BTreeMap<String, Map>);
 
 impl Maps {
-    /// Tables of this many entries, whose values have this many bytes.
+    /// Tables of this many entries, whose values have this many bytes: others in every table, always the same.
     pub fn filled(tables: &[(&str, u64, usize)]) -> Self {
         let table = |(name, entries, len): &(&str, u64, usize)| {
-            let entry = |i| (format!("key {i:08}").into_bytes(), super::noise(i + name.len() as u64, *len));
+            let seed = name.bytes().fold(0, |seed, byte| super::mix(seed ^ u64::from(byte)));
+            let entry = |i| (format!("key {i:08}").into_bytes(), super::noise(seed ^ i, *len));
             ((*name).to_owned(), (0..*entries).map(entry).collect())
         };
         Self(tables.iter().map(table).collect())
