@@ -17,6 +17,9 @@ pub struct Ran {
     pub seconds: f64,
     /// Most bytes of memory at any moment, where the system says.
     pub peak_rss: Option<u64>,
+    /// Seconds of processors that it took, all of its threads and of the system for it, where the system says. Unlike
+    /// the wall time, this hardly depends on what else runs.
+    pub cpu: Option<f64>,
     /// What it wrote to its standard output.
     pub stdout: String,
 }
@@ -28,13 +31,13 @@ pub fn run(command: &mut Command) -> Result<Ran> {
     command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let started = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot run {program}"))?;
-    let (status, peak_rss) = wait(child)?;
+    let Usage { status, peak_rss, cpu } = wait(child)?;
     let seconds = started.elapsed().as_secs_f64();
     if !status.success() {
         let said = format!("{}{}", text(&mut stderr)?, text(&mut stdout)?);
         bail!("{} ended with {status}: {}", shown(command), said.trim());
     }
-    Ok(Ran { seconds, peak_rss, stdout: text(&mut stdout)? })
+    Ok(Ran { seconds, peak_rss, cpu, stdout: text(&mut stdout)? })
 }
 
 /// Runs a program whose input is what another one prints.
@@ -67,8 +70,14 @@ fn text(file: &mut File) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+struct Usage {
+    status: ExitStatus,
+    peak_rss: Option<u64>,
+    cpu: Option<f64>,
+}
+
 #[cfg(unix)]
-fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
+fn wait(child: Child) -> Result<Usage> {
     use std::os::unix::process::ExitStatusExt as _;
     // What the system counts in: KiB, on Apple's bytes.
     const UNIT: u64 = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
@@ -82,7 +91,9 @@ fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
             unsafe { (libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()), usage.assume_init_ref()) };
         if ended == pid {
             let peak = u64::try_from(usage.ru_maxrss).ok().map(|peak| peak * UNIT);
-            return Ok((ExitStatus::from_raw(status), peak));
+            let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+            let cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+            return Ok(Usage { status: ExitStatus::from_raw(status), peak_rss: peak, cpu: Some(cpu) });
         }
         let e = std::io::Error::last_os_error();
         if e.kind() != std::io::ErrorKind::Interrupted {
@@ -92,8 +103,8 @@ fn wait(child: Child) -> Result<(ExitStatus, Option<u64>)> {
 }
 
 #[cfg(not(unix))]
-fn wait(mut child: Child) -> Result<(ExitStatus, Option<u64>)> {
-    Ok((child.wait()?, None))
+fn wait(mut child: Child) -> Result<Usage> {
+    Ok(Usage { status: child.wait()?, peak_rss: None, cpu: None })
 }
 
 #[cfg(all(test, unix))]

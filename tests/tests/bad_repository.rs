@@ -403,7 +403,7 @@ fn a_target_that_exists_stays_whole_until_the_new_one_is() {
     assert_eq!(repository.restore("latest", &target, &overwrite).unwrap_err().code(), ErrorCode::Damaged);
     flip(pack, at);
     assert!(std::fs::read(&target).unwrap() == before, "the file that was there is as it was");
-    assert_eq!(files_below(&out), [target.clone()], "nothing is left beside it");
+    assert_eq!(files_below(&out), std::slice::from_ref(&target), "nothing is left beside it");
 
     repository.restore("latest", &target, &overwrite).unwrap();
     assert_eq!(rows(&target), 3000);

@@ -55,8 +55,13 @@ fn use_every_verb(dir: &Path) {
     assert_eq!(entries, 1000);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_verb_may_be_called_inside_a_task_of_a_runtime_of_many_threads() {
+#[test]
+fn every_verb_may_be_called_inside_a_task_of_a_runtime_of_many_threads() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(inside_a_task_of_many_threads());
+}
+
+async fn inside_a_task_of_many_threads() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
     tokio::spawn(async move { use_every_verb(&path) }).await.unwrap();
@@ -68,8 +73,13 @@ async fn every_verb_may_be_called_inside_a_task_of_a_runtime_of_many_threads() {
     tokio::task::block_in_place(|| use_every_verb(&path));
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn every_verb_may_be_called_inside_a_task_of_a_runtime_of_one_thread() {
+#[test]
+fn every_verb_may_be_called_inside_a_task_of_a_runtime_of_one_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(inside_a_task_of_one_thread());
+}
+
+async fn inside_a_task_of_one_thread() {
     let dir = tempfile::tempdir().unwrap();
     use_every_verb(dir.path());
     let path = dir.path().join("spawned");

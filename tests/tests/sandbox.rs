@@ -238,10 +238,11 @@ fn what_is_no_engine_is_refused_and_called_by_its_name() {
     }
 }
 
-/// The engine with other instructions at the beginning of the function that lists snapshots.
-fn turned_hostile(instructions: &str) -> Sandbox {
+/// The engine with other instructions at the beginning of one of its exported functions. `IMPORT name` in them stands
+/// for the imported function of that name.
+fn turned_hostile(function: &str, instructions: &str) -> Sandbox {
     let text = wasmprinter::print_bytes(ENGINE).unwrap();
-    let export = "(export \"strongroom:backup/engine@0.1.0#snapshots\" (func ";
+    let export = &format!("(export \"strongroom:backup/engine@0.1.0#{function}\" (func ");
     let at = text.find(export).expect("the function is exported") + export.len();
     let function = text[at..].split(')').next().unwrap();
     let head = if function.starts_with('$') {
@@ -256,7 +257,15 @@ fn turned_hostile(instructions: &str) -> Sandbox {
     while text[end..].trim_start().starts_with("(local ") {
         end += text[end..].find('\n').unwrap() + 1;
     }
-    let hostile = [&text[..end], instructions, &text[end..]].concat();
+    let mut instructions = instructions.to_owned();
+    while let Some(at) = instructions.find("IMPORT ") {
+        let name = instructions[at + 7..].split_whitespace().next().unwrap();
+        let import =
+            &text[module..][text[module..].find(&format!("\"{name}\" (func ")).expect("it is imported")..];
+        let index = import.split("(;").nth(1).and_then(|rest| rest.split(";)").next()).unwrap();
+        instructions = instructions.replace(&format!("IMPORT {name}"), index);
+    }
+    let hostile = [&text[..end], &instructions, "\n", &text[end..]].concat();
     let budgets = budgets(|budgets| budgets.time = Some(Duration::from_millis(1500)));
     builder().component(wat::parse_str(hostile).unwrap()).budgets(budgets).build().unwrap()
 }
@@ -265,16 +274,17 @@ fn turned_hostile(instructions: &str) -> Sandbox {
 fn an_engine_that_turned_hostile_is_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let (repository, first, _) = with_a_snapshot(dir.path());
-    let forever = "loop br 0 end\n";
-    let greedy = "loop i32.const 16 memory.grow drop br 0 end\n";
-    let trap = "unreachable\n";
+    let forever = "loop br 0 end";
+    let greedy = "loop i32.const 16 memory.grow drop br 0 end";
+    let trap = "unreachable";
     let cases = [
         (forever, ErrorCode::Budget, "--timeout"),
         (greedy, ErrorCode::Budget, "--memory"),
         (trap, ErrorCode::Other, "earlier snapshots are as they were"),
     ];
     for (instructions, code, text) in cases {
-        let hostile = Repository::with_sandbox(repository.dir(), turned_hostile(instructions)).unwrap();
+        let hostile =
+            Repository::with_sandbox(repository.dir(), turned_hostile("snapshots", instructions)).unwrap();
         let started = Instant::now();
         let error = hostile.snapshots().unwrap_err();
         assert_eq!(error.code(), code, "{instructions}: {error}");
@@ -283,6 +293,53 @@ fn an_engine_that_turned_hostile_is_stopped() {
         // The functions that were left as they are still work.
         assert_eq!(hostile.find("first").unwrap().name, "first");
     }
+    assert_unharmed(&repository, &first);
+}
+
+/// Makes a directory of this path, of up to eight bytes, with the rights that the component has.
+fn make_directory(path: &str) -> String {
+    let mut bytes = [0; 8];
+    bytes[..path.len()].copy_from_slice(path.as_bytes());
+    format!(
+        "(local $page i32)
+        i32.const 1 memory.grow i32.const 65536 i32.mul local.set $page
+        local.get $page call IMPORT get-directories
+        local.get $page i64.const {} i64.store offset=64
+        local.get $page i32.load i32.load
+        local.get $page i32.const 64 i32.add i32.const {}
+        local.get $page i32.const 128 i32.add
+        call IMPORT [method]descriptor.create-directory-at",
+        i64::from_le_bytes(bytes),
+        path.len()
+    )
+}
+
+#[test]
+fn an_engine_that_turned_hostile_writes_nothing_where_it_may_only_read_and_nothing_outside_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (repository, first, _) = with_a_snapshot(dir.path());
+    let before = state_of(dir.path());
+    for path in ["evil", "../evil", "/evil"] {
+        let hostile = turned_hostile("snapshots", &make_directory(path));
+        let hostile = Repository::with_sandbox(repository.dir(), hostile).unwrap();
+        assert_eq!(hostile.snapshots().unwrap().snapshots.len(), 1, "it was denied, and went on");
+        assert!(state_of(dir.path()) == before, "{path}");
+    }
+    let back_up_with = |path| {
+        let hostile = turned_hostile("publish", &make_directory(path));
+        let hostile = Repository::with_sandbox(repository.dir(), hostile).unwrap();
+        hostile.backup(&Arc::new(first.clone()), &Backup::new().name("next")).unwrap();
+        std::fs::remove_file(repository.dir().join("snapshots/next.json")).unwrap();
+    };
+    for path in ["../evil", "/evil"] {
+        back_up_with(path);
+        assert!(!files_below(dir.path()).iter().any(|path| path.ends_with("evil")), "{path}");
+        assert!(!Path::new("/evil").exists());
+    }
+    // So that it is the sandbox that denied it: where a verb writes, the same instructions do.
+    back_up_with("evil");
+    assert!(repository.dir().join("evil").is_dir());
+    std::fs::remove_dir(repository.dir().join("evil")).unwrap();
     assert_unharmed(&repository, &first);
 }
 
@@ -306,6 +363,7 @@ enum How {
     ListsTwice,
     SplitsAnywhere,
     NeverEnds,
+    NeverEndsButPanicsInTheFirstThread,
     Panics(&'static str),
 }
 
@@ -402,7 +460,13 @@ impl Entries for BadEntries {
             How::GivesAnImpossibleLength if self.reads == 2 => out.extend_from_slice(&[0xff; 100]),
             How::Panics("read") if self.reads == 3 => panic!("the store's own mistake"),
             How::GivesMoreThanAsked => return self.good.read(usize::MAX / 2, out),
-            How::NeverEnds => {
+            How::NeverEndsButPanicsInTheFirstThread
+                if std::thread::current().name() == Some("strongroom-backup") =>
+            {
+                std::thread::sleep(Duration::from_millis(300));
+                panic!("the store's own mistake");
+            }
+            How::NeverEnds | How::NeverEndsButPanicsInTheFirstThread => {
                 // Large enough to be as quick as a store can be.
                 for number in 0..8 {
                     frame::push(out, &self.reads.to_be_bytes(), &[number; 100_000])?;
@@ -410,7 +474,10 @@ impl Entries for BadEntries {
             }
             _ => {}
         }
-        if self.how == How::NeverEnds { Ok(()) } else { self.good.read(max, out) }
+        match self.how {
+            How::NeverEnds | How::NeverEndsButPanicsInTheFirstThread => Ok(()),
+            _ => self.good.read(max, out),
+        }
     }
 }
 
@@ -508,6 +575,21 @@ fn a_store_that_panics_ends_the_backup_and_not_the_application() {
             assert_unharmed(&repository, &first);
         }
     }
+}
+
+#[test]
+fn a_panic_in_one_thread_stops_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (repository, first, _) = with_a_snapshot(dir.path());
+    // Were they not stopped, they would go on for so long.
+    let limited = limited(&repository, |budgets| budgets.time = Some(Duration::from_secs(10)));
+    let bad = Bad::new(How::NeverEndsButPanicsInTheFirstThread);
+    let started = Instant::now();
+    let error = limited.backup(&bad, &Backup::new().threads(3)).unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!(error.code(), ErrorCode::Other, "{error}");
+    assert!(error.to_string().contains("the store's own mistake"), "{error}");
+    assert_unharmed(&repository, &first);
 }
 
 #[test]

@@ -207,6 +207,16 @@ impl Repository {
     }
 }
 
+struct StopOnPanic<'g>(&'g Grants);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.meter.fail();
+        }
+    }
+}
+
 /// The parts of a plan, taken one by one by whoever is free.
 struct Parts<'p> {
     plan: &'p wit::Plan,
@@ -225,8 +235,9 @@ impl<'p> Parts<'p> {
         }
     }
 
-    /// Copies parts until there is none left.
+    /// Copies parts until there is none left. The others stop too if a store panics under it.
     fn copy(&self, engine: &mut Instance, grants: &Grants) -> Result<()> {
+        let _stop = StopOnPanic(grants);
         loop {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
             if part >= self.plan.parts || grants.meter.is_over() {

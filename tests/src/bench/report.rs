@@ -44,7 +44,7 @@ impl Report {
         if let Some(load) = load.filter(|load| *load > BUSY) {
             writeln!(
                 out,
-                "\nOthers were at work (load {load} before this began): only ratios mean something."
+                "\nOthers were at work (load {load} before this began): only ratios mean something, CPU seconds more than seconds."
             )?;
         }
         writeln!(out, "\nStrongroom is {}.", self.strongroom)?;
@@ -91,6 +91,7 @@ impl Report {
                         "peer": peer,
                         "median_seconds": series.median(),
                         "seconds": series.seconds,
+                        "cpu_seconds": series.cpu(),
                         "bytes_written": series.written(),
                         "peak_rss": series.peak_rss(),
                     }));
@@ -127,8 +128,8 @@ fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -
     let of_rate = if case == Case::Restore || case == Case::Verify { " | MB/s" } else { "" };
     let rule = if of_rate.is_empty() { "" } else { "--:|" };
     let ratio = if against.is_empty() { String::new() } else { format!("time against {against}") };
-    writeln!(out, "| | seconds | from - to{of_rate} | MB written | peak RSS, MB | {ratio} |")?;
-    writeln!(out, "|---|--:|--:|{rule}--:|--:|--:|")?;
+    writeln!(out, "| | seconds | from - to{of_rate} | CPU seconds | MB written | peak RSS, MB | {ratio} |")?;
+    writeln!(out, "|---|--:|--:|{rule}--:|--:|--:|--:|")?;
     for (peer, series) in peers {
         let median = series.median();
         let least = series.seconds.iter().copied().fold(f64::INFINITY, f64::min);
@@ -142,10 +143,11 @@ fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -
                 data.bytes.map_or_else(String::new, |bytes| format!("{:.0}", bytes as f64 / 1e6 / median));
             write!(out, " {rate} |")?;
         }
+        let cpu = series.cpu().map_or_else(String::new, |cpu| format!("{cpu:.3}"));
         let written = series.written().map_or_else(String::new, megabytes);
         let peak = series.peak_rss().map_or_else(String::new, |bytes| format!("{:.0}", bytes / 1e6));
         let ratio = reference.map_or_else(String::new, |(_, by)| format!("{:.2}", median / by.median()));
-        writeln!(out, " {written} | {peak} | {ratio} |")?;
+        writeln!(out, " {cpu} | {written} | {peak} | {ratio} |")?;
     }
     Ok(())
 }

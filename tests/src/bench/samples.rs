@@ -10,6 +10,8 @@ pub(super) struct Measured {
     pub(super) written: Option<u64>,
     /// Most bytes of memory that the process had.
     pub(super) peak_rss: Option<u64>,
+    /// Seconds of processors.
+    pub(super) cpu: Option<f64>,
     /// What it printed.
     pub(super) stdout: String,
 }
@@ -48,6 +50,7 @@ pub(super) struct Series {
     pub(super) seconds: Vec<f64>,
     written: Vec<f64>,
     peak_rss: Vec<f64>,
+    cpu: Vec<f64>,
 }
 
 impl Series {
@@ -57,6 +60,10 @@ impl Series {
 
     pub(super) fn written(&self) -> Option<f64> {
         median(&self.written)
+    }
+
+    pub(super) fn cpu(&self) -> Option<f64> {
+        median(&self.cpu)
     }
 
     /// The largest of all rounds.
@@ -119,6 +126,7 @@ impl Recorder<'_> {
         let Some((_, series)) = peers.iter_mut().find(|(of, _)| of == self.peer) else { return };
         series.seconds.push(measured.seconds);
         series.written.extend(measured.written.map(|bytes| bytes as f64));
+        series.cpu.extend(measured.cpu);
         series.peak_rss.extend(measured.peak_rss.map(|bytes| bytes as f64));
     }
 }

@@ -68,6 +68,7 @@ impl Work {
             seconds: ran.seconds,
             written: Some(written),
             peak_rss: ran.peak_rss,
+            cpu: ran.cpu,
             stdout: ran.stdout,
         })
     }
