@@ -103,10 +103,15 @@ impl Vault for WasiVault {
         self.with_dir(dir, |dir| {
             let entries = dir.read_directory().map_err(wrong)?;
             let mut names = Vec::new();
-            while let Some(entry) = entries.read_directory_entry().map_err(wrong)? {
-                names.push(entry.name);
+            loop {
+                match entries.read_directory_entry() {
+                    Ok(Some(entry)) => names.push(entry.name),
+                    Ok(None) => return Ok(names),
+                    // A host looks at each file after it has read the names; beside a writer, one may be gone by then.
+                    Err(ErrorCode::NoEntry) => {}
+                    Err(code) => return Err(wrong(code)),
+                }
             }
-            Ok(names)
         })
     }
 
