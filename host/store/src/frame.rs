@@ -62,6 +62,15 @@ pub struct Decoder {
     cut: Vec<u8>,
 }
 
+/// An entry whose value is too large to be held.
+pub(crate) struct Large<'p> {
+    pub(crate) key: Vec<u8>,
+    /// How many bytes its value has.
+    pub(crate) len: usize,
+    /// What the piece goes on with, from the first byte of the value.
+    pub(crate) rest: &'p [u8],
+}
+
 impl Decoder {
     /// A decoder at the beginning of a stream.
     pub fn new() -> Self {
@@ -69,41 +78,59 @@ impl Decoder {
     }
 
     /// Takes the next piece and hands on each entry that it completes.
-    pub fn decode(
+    pub fn decode(&mut self, piece: &[u8], entry: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        self.decode_up_to(usize::MAX, piece, entry).map(drop)
+    }
+
+    /// The same, up to an entry whose value has more than `max` bytes. The stream then goes on with that value, which is
+    /// the caller's to take.
+    pub(crate) fn decode_up_to<'p>(
         &mut self,
-        mut piece: &[u8],
+        max: usize,
+        mut piece: &'p [u8],
         mut entry: impl FnMut(&[u8], &[u8]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Option<Large<'p>>> {
         while !self.cut.is_empty() {
             let wanted = match lengths(&self.cut)? {
                 None => HEADER,
+                Some((key, value)) if value > max => HEADER + key,
                 Some((key, value)) => HEADER + key + value,
             };
             let taken = (wanted - self.cut.len()).min(piece.len());
             self.cut.extend_from_slice(&piece[..taken]);
             piece = &piece[taken..];
             if self.cut.len() < wanted {
-                return Ok(());
+                return Ok(None);
             }
             // The header alone may be what was wanted; then the entry's own length is next.
-            if let Some((key, value)) = lengths(&self.cut)?
-                && self.cut.len() == HEADER + key + value
-            {
-                let (key, value) = self.cut[HEADER..].split_at(key);
-                entry(key, value)?;
-                self.cut.clear();
-                // What one large entry needed is not kept for the small ones after it.
-                self.cut.shrink_to(1 << 20);
+            match lengths(&self.cut)? {
+                Some((key, value)) if value > max && self.cut.len() == HEADER + key => {
+                    let key = self.cut.split_off(HEADER);
+                    self.cut.clear();
+                    return Ok(Some(Large { key, len: value, rest: piece }));
+                }
+                Some((key, value)) if self.cut.len() == HEADER + key + value => {
+                    let (key, value) = self.cut[HEADER..].split_at(key);
+                    entry(key, value)?;
+                    self.cut.clear();
+                    // What one large entry needed is not kept for the small ones after it.
+                    self.cut.shrink_to(1 << 20);
+                }
+                _ => {}
             }
         }
         while let Some((key_len, value_len)) = lengths(piece)? {
+            if value_len > max {
+                let Some((head, rest)) = piece.split_at_checked(HEADER + key_len) else { break };
+                return Ok(Some(Large { key: head[HEADER..].to_vec(), len: value_len, rest }));
+            }
             let Some((whole, rest)) = piece.split_at_checked(HEADER + key_len + value_len) else { break };
             let (key, value) = whole[HEADER..].split_at(key_len);
             entry(key, value)?;
             piece = rest;
         }
         self.cut.extend_from_slice(piece);
-        Ok(())
+        Ok(None)
     }
 
     /// Says whether the stream ended where an entry ended.
@@ -152,6 +179,44 @@ mod tests {
         }
         let single: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(decode(&single).unwrap(), entries);
+    }
+
+    #[test]
+    fn a_large_value_is_left_to_the_caller_wherever_the_stream_is_cut() {
+        let mut stream = Vec::new();
+        for (key, value) in [("a", "1"), ("large", "0123456789"), ("", "2")] {
+            push(&mut stream, key.as_bytes(), value.as_bytes()).unwrap();
+        }
+        for cut in 0..=stream.len() {
+            let mut decoder = Decoder::new();
+            let (mut entries, mut large, mut left) = (Vec::new(), Vec::new(), 0);
+            for mut piece in [&stream[..cut], &stream[cut..]] {
+                while !piece.is_empty() {
+                    if left > 0 {
+                        let (value, rest) = piece.split_at(left.min(piece.len()));
+                        large.extend_from_slice(value);
+                        left -= value.len();
+                        piece = rest;
+                        continue;
+                    }
+                    let found = decoder.decode_up_to(5, piece, |key, value| {
+                        entries.push((key.to_vec(), value.to_vec()));
+                        Ok(())
+                    });
+                    piece = match found.unwrap() {
+                        Some(found) => {
+                            assert_eq!((&found.key[..], found.len), (&b"large"[..], 10));
+                            left = found.len;
+                            found.rest
+                        }
+                        None => &[],
+                    };
+                }
+            }
+            decoder.finish().unwrap();
+            assert_eq!(large, b"0123456789");
+            assert_eq!(entries, [(b"a".to_vec(), b"1".to_vec()), (Vec::new(), b"2".to_vec())]);
+        }
     }
 
     #[test]

@@ -207,6 +207,7 @@ impl Repository {
     }
 }
 
+/// Stops the other threads of a run when the one that holds this panics.
 struct StopOnPanic<'g>(&'g Grants);
 
 impl Drop for StopOnPanic<'_> {

@@ -8,7 +8,7 @@
 use super::order::{self, Side};
 use super::typed::{Pair, Place, Probing, Reading, Writing};
 use crate::{Error, ErrorCode, Result};
-use redb::{Key, ReadTransaction, TableError, TypeName, Value};
+use redb::{Key, MutInPlaceValue, ReadTransaction, TableError, TypeName, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -81,6 +81,17 @@ impl<const SLOT: usize> Value for Dyn<SLOT> {
     fn type_name() -> TypeName {
         let name = NAMES[SLOT].read().unwrap_or_else(PoisonError::into_inner);
         name.clone().expect("a slot is set before a table is opened through it")
+    }
+}
+
+impl<const SLOT: usize> MutInPlaceValue for Dyn<SLOT> {
+    type BaseRefType = [u8];
+
+    /// Whoever asked for the room fills all of it.
+    fn initialize(_data: &mut [u8]) {}
+
+    fn from_bytes_mut(data: &mut [u8]) -> &mut [u8] {
+        data
     }
 }
 

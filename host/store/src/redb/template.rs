@@ -6,6 +6,7 @@ use super::contain::{contain, quiet};
 use super::fault::fault;
 use super::schema::Schema;
 use super::slots::WriteLease;
+use super::typed::Nothing;
 use crate::{Error, ErrorCode, Result};
 use redb::{Builder, MultimapTableHandle, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle};
 use std::io;
@@ -80,7 +81,7 @@ pub(super) fn make(schemas: &[Schema]) -> Result<Vec<u8>> {
         .map_err(|error| fault(what, error))?;
     let txn = database.begin_write().map_err(|error| fault(what, error))?;
     for schema in schemas {
-        WriteLease::take(&schema.types)?.typed().fill(&txn, schema.place(), &mut |_| Ok(()))?;
+        WriteLease::take(&schema.types)?.typed().fill(&txn, schema.place(), &mut Nothing)?;
     }
     txn.commit().map_err(|error| fault(what, error))?;
     drop(database);

@@ -23,6 +23,28 @@ pub(super) trait Fill {
     fn append(&mut self, key: &[u8], value: &[u8]) -> Result<()>;
 }
 
+/// What a table is filled with.
+pub(super) trait Work {
+    /// Appends entries, until nothing is left to do now, or up to one whose value is too large to be held: its key and
+    /// how many bytes its value has.
+    fn some(&mut self, fill: &mut dyn Fill) -> Result<Option<(Vec<u8>, usize)>>;
+    /// Writes that value to where it will be.
+    fn value(&mut self, value: &mut [u8]) -> Result<()>;
+}
+
+/// Leaves a table empty.
+pub(super) struct Nothing;
+
+impl Work for Nothing {
+    fn some(&mut self, _fill: &mut dyn Fill) -> Result<Option<(Vec<u8>, usize)>> {
+        Ok(None)
+    }
+
+    fn value(&mut self, _value: &mut [u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Opening tables of the types that a pair of slots stands for at the moment.
 pub(super) trait Probing: Sync {
     /// Opens the table, or says why not.
@@ -42,12 +64,7 @@ pub(super) trait Reading: Sync {
 /// Writing tables of the types that a pair of slots stands for.
 pub(super) trait Writing: Sync {
     /// Makes the table and lets `work` fill it.
-    fn fill(
-        &self,
-        txn: &WriteTransaction,
-        place: Place<'_>,
-        work: &mut dyn FnMut(&mut dyn Fill) -> Result<()>,
-    ) -> Result<()>;
+    fn fill(&self, txn: &WriteTransaction, place: Place<'_>, work: &mut dyn Work) -> Result<()>;
 }
 
 /// A pair of slots, as types.
@@ -121,23 +138,25 @@ impl<const K: usize, const V: usize> Reading for Pair<K, V> {
 }
 
 impl<const K: usize, const V: usize> Writing for Pair<K, V> {
-    fn fill(
-        &self,
-        txn: &WriteTransaction,
-        place: Place<'_>,
-        work: &mut dyn FnMut(&mut dyn Fill) -> Result<()>,
-    ) -> Result<()> {
+    fn fill(&self, txn: &WriteTransaction, place: Place<'_>, work: &mut dyn Work) -> Result<()> {
         if place.multimap {
             let table = txn.open_multimap_table(Self::multimap(place.name)).map_err(unopened)?;
-            return work(&mut MultiFill::<K, V> { table });
+            return work.some(&mut MultiFill::<K, V> { table }).map(drop);
         }
         let mut table = txn.open_table(Self::plain(place.name)).map_err(unopened)?;
-        let cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(unwritten)?;
-        let mut fill = PlainFill::<K, V> { cursor };
-        let worked = work(&mut fill);
-        // Also after an error: a cursor that is only dropped cannot report that its last inserts failed.
-        let closed = fill.cursor.close().map_err(unwritten);
-        worked.and(closed)
+        loop {
+            let large = {
+                let cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(unwritten)?;
+                let mut fill = PlainFill::<K, V> { cursor };
+                let worked = work.some(&mut fill);
+                // Also after an error: a cursor that is only dropped cannot report that its last inserts failed.
+                fill.cursor.close().map_err(unwritten).and(worked)?
+            };
+            let Some((key, len)) = large else { return Ok(()) };
+            order::append_next(Side::Key, &key);
+            let mut place = table.insert_reserve(&key[..], len).map_err(unwritten)?;
+            work.value(place.as_mut())?;
+        }
     }
 }
 

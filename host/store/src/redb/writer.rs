@@ -6,7 +6,7 @@ use super::fault::fault;
 use super::order;
 use super::schema::Schema;
 use super::slots::WriteLease;
-use super::typed::Fill;
+use super::typed::{Fill, Work};
 use crate::{Error, ErrorCode, Result, frame};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, Durability, TableDefinition, WriteTransaction};
@@ -99,6 +99,9 @@ impl Batch {
     }
 }
 
+/// A value of more bytes is written straight to its place in the database, as it comes.
+const LARGE: usize = 1 << 20;
+
 /// How the filling of a table ended.
 enum End {
     /// The batch is full; the table goes on.
@@ -108,11 +111,21 @@ enum End {
     CallerGone,
 }
 
-/// A table as far as it has come.
-#[derive(Default)]
-struct Taken {
+/// A table that is being filled with what is sent.
+struct Filling<'a> {
+    jobs: &'a Receiver<Job>,
+    wrong: &'a Fault,
+    /// Answered when the table is there.
+    begun: Option<Reply<()>>,
     decoder: frame::Decoder,
+    /// What came and is not yet looked at.
+    left: Vec<u8>,
     count: u64,
+    /// Values of more bytes are not held.
+    large: usize,
+    /// Bytes since the last commit.
+    batch: usize,
+    end: Option<End>,
 }
 
 fn table(
@@ -124,26 +137,31 @@ fn table(
     wrong: &Fault,
 ) -> Result<Batch> {
     let lease = WriteLease::take(&schema.types)?;
-    let (mut taken, mut begun) = (Taken::default(), Some(begun));
+    let mut filling = Filling {
+        jobs,
+        wrong,
+        begun: Some(begun),
+        decoder: frame::Decoder::new(),
+        left: Vec::new(),
+        count: 0,
+        // redb has no way to make room for a value of a multimap.
+        large: if schema.multimap { usize::MAX } else { LARGE },
+        batch: batch.bytes,
+        end: None,
+    };
     loop {
-        let mut end = End::CallerGone;
-        let bytes = &mut batch.bytes;
-        lease.typed().fill(&batch.txn, schema.place(), &mut |fill| {
-            if let Some(begun) = begun.take() {
-                let _ = begun.send(Ok(()));
-            }
-            end = entries(fill, jobs, wrong, &mut taken, bytes)?;
-            Ok(())
-        })?;
+        lease.typed().fill(&batch.txn, schema.place(), &mut filling)?;
         order::append_nothing();
-        match end {
-            End::Full => {
+        batch.bytes = filling.batch;
+        match filling.end.take() {
+            None | Some(End::Full) => {
                 batch = batch.next(database)?;
+                filling.batch = 0;
                 continue;
             }
             // Only now has redb taken all of it.
-            End::Finished(reply) => drop(reply.send(Ok(taken.count))),
-            End::Abandoned(reply) => {
+            Some(End::Finished(reply)) => drop(reply.send(Ok(filling.count))),
+            Some(End::Abandoned(reply)) => {
                 let deleted = if schema.multimap {
                     let any = redb::MultimapTableDefinition::<u8, u8>::new(&schema.name);
                     batch.txn.delete_multimap_table(any)
@@ -153,57 +171,116 @@ fn table(
                 deleted.map_err(|error| fault("giving up the table", error))?;
                 let _ = reply.send(Ok(()));
             }
-            End::CallerGone => {}
+            Some(End::CallerGone) => {}
         }
         return Ok(batch);
     }
 }
 
-fn entries(
-    fill: &mut dyn Fill,
-    jobs: &Receiver<Job>,
-    wrong: &Fault,
-    taken: &mut Taken,
-    batch: &mut usize,
-) -> Result<End> {
-    while *batch < COMMIT {
-        match jobs.recv() {
-            Ok(Job::Entries(bytes)) => {
-                if is_wrong(wrong).is_some() {
-                    continue;
-                }
-                *batch += bytes.len();
-                let decoded = taken.decoder.decode(&bytes, |key, value| {
-                    fill.append(key, value)?;
-                    taken.count += 1;
-                    Ok(())
-                });
-                match decoded {
-                    Ok(()) => {}
-                    // The entries are at fault, so the table can be given up and begun again.
-                    Err(error) if matches!(error.code, ErrorCode::Corrupt | ErrorCode::Unsupported) => {
-                        *wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+impl Filling<'_> {
+    /// Waits for more entries; `false`: there are none now, and `end` says why.
+    fn receive(&mut self) -> Result<bool> {
+        while self.end.is_none() {
+            match self.jobs.recv() {
+                Ok(Job::Entries(bytes)) => {
+                    if is_wrong(self.wrong).is_none() {
+                        self.batch += bytes.len();
+                        self.left = bytes;
+                        return Ok(true);
                     }
-                    Err(error) => return Err(error),
                 }
-            }
-            Ok(Job::FinishTable(reply)) => {
-                match is_wrong(wrong).map_or_else(|| taken.decoder.finish(), Err) {
-                    Ok(()) => return Ok(End::Finished(reply)),
-                    Err(error) => drop(reply.send(Err(error))),
+                Ok(Job::FinishTable(reply)) => match is_wrong(self.wrong) {
+                    Some(error) => drop(reply.send(Err(error))),
+                    None => self.end = Some(End::Finished(reply)),
+                },
+                Ok(Job::AbandonTable(reply)) => {
+                    self.note(None);
+                    self.end = Some(End::Abandoned(reply));
                 }
+                Ok(Job::Table(..) | Job::Finish(_)) => {
+                    return Err(Error::new(ErrorCode::Other, "the table before was not finished"));
+                }
+                Err(_) => self.end = Some(End::CallerGone),
             }
-            Ok(Job::AbandonTable(reply)) => {
-                *wrong.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                return Ok(End::Abandoned(reply));
+        }
+        Ok(false)
+    }
+
+    fn note(&self, wrong: Option<Error>) {
+        *self.wrong.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+    }
+
+    /// The caller says that the table is finished, but its last entry is not.
+    fn cut_off(&mut self, error: Error) {
+        match self.end.take() {
+            Some(End::Finished(reply)) => {
+                let _ = reply.send(Err(error.clone()));
+                self.note(Some(error));
             }
-            Ok(Job::Table(..) | Job::Finish(_)) => {
-                return Err(Error::new(ErrorCode::Other, "the table before was not finished"));
-            }
-            Err(_) => return Ok(End::CallerGone),
+            other => self.end = other,
         }
     }
-    Ok(End::Full)
+}
+
+impl Work for Filling<'_> {
+    fn some(&mut self, fill: &mut dyn Fill) -> Result<Option<(Vec<u8>, usize)>> {
+        if let Some(begun) = self.begun.take() {
+            let _ = begun.send(Ok(()));
+        }
+        loop {
+            if self.left.is_empty() {
+                if self.batch >= COMMIT && self.end.is_none() {
+                    self.end = Some(End::Full);
+                }
+                if !self.receive()? {
+                    match self.decoder.finish() {
+                        Err(error) if matches!(self.end, Some(End::Finished(_))) => self.cut_off(error),
+                        _ => return Ok(None),
+                    }
+                    continue;
+                }
+            }
+            let bytes = std::mem::take(&mut self.left);
+            let count = &mut self.count;
+            let decoded = self.decoder.decode_up_to(self.large, &bytes, |key, value| {
+                fill.append(key, value)?;
+                *count += 1;
+                Ok(())
+            });
+            match decoded {
+                Ok(None) => {}
+                Ok(Some(large)) => {
+                    self.left = large.rest.to_vec();
+                    return Ok(Some((large.key, large.len)));
+                }
+                // The entries are at fault, so the table can be given up and begun again.
+                Err(error) if matches!(error.code, ErrorCode::Corrupt | ErrorCode::Unsupported) => {
+                    self.note(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn value(&mut self, value: &mut [u8]) -> Result<()> {
+        let mut at = 0;
+        while at < value.len() {
+            if self.left.is_empty() && !self.receive()? {
+                let wanted = value.len();
+                self.cut_off(Error::new(
+                    ErrorCode::Corrupt,
+                    format!("the last entry was cut off: only {at} bytes of its {wanted} are there"),
+                ));
+                return Ok(());
+            }
+            let taken = self.left.len().min(value.len() - at);
+            value[at..at + taken].copy_from_slice(&self.left[..taken]);
+            at += taken;
+            self.left.drain(..taken);
+        }
+        self.count += 1;
+        Ok(())
+    }
 }
 
 pub(super) fn is_wrong(wrong: &Fault) -> Option<Error> {

@@ -17,7 +17,10 @@ pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T>
             let text =
                 panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             let text = text.unwrap_or("no message");
-            Err(Error::new(ErrorCode::Other, format!("a panic ended the job, and nothing was published: {text}")))
+            Err(Error::new(
+                ErrorCode::Other,
+                format!("a panic ended the job, and nothing was published: {text}"),
+            ))
         })
     })
 }
