@@ -145,6 +145,51 @@ fn a_leftover_is_replaced_but_not_that_of_a_restore_that_runs() {
     assert_eq!(scan(&again, "multi"), scan(&source.store, "multi"));
 }
 
+/// Values that are written straight to their place, among small ones.
+#[test]
+fn a_large_value_is_taken_in_pieces_and_given_up_like_any_other() {
+    const LARGE: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("large");
+    let dir = tempfile::tempdir().unwrap();
+    let large: Vec<u8> = (0..5_000_000u32).map(|i| (i % 251) as u8).collect();
+    let values = [("a", &b"small"[..]), ("b", &large), ("c", &large[1..]), ("d", b""), ("e", &large[2..])];
+    let database = redb::Database::create(dir.path().join("in.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    for (key, value) in values {
+        write.open_table(LARGE).unwrap().insert(key, value).unwrap();
+    }
+    write.commit().unwrap();
+    let store = RedbStore::live(&database).unwrap();
+    let (table, entries) = (&store.tables().unwrap()[0], scan(&store, "large"));
+    let mut packed = Vec::new();
+    for (key, value) in &entries {
+        strongroom_store::frame::push(&mut packed, key, value).unwrap();
+    }
+    let out = dir.path().join("out.redb");
+    let mut sink = RedbSink::new(&out, false).unwrap();
+    sink.create(&store.template().unwrap()).unwrap();
+    let mut twice = packed.clone();
+    let (key, value) = entries.last().unwrap();
+    strongroom_store::frame::push(&mut twice, key, value).unwrap();
+    for bad in [&packed[..packed.len() - 1], &packed[..3_000_000], &twice] {
+        sink.table(table).unwrap();
+        let failed =
+            bad.chunks(700_001).try_for_each(|piece| sink.append(piece)).and_then(|()| sink.finish_table());
+        assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt);
+        sink.abandon_table().unwrap();
+    }
+    sink.table(table).unwrap();
+    sink.append(&packed[..4_000_000]).unwrap();
+    sink.abandon_table().unwrap();
+    sink.table(table).unwrap();
+    for piece in packed.chunks(700_001) {
+        sink.append(piece).unwrap();
+    }
+    assert_eq!(sink.finish_table().unwrap(), 5);
+    sink.finish().unwrap();
+    Box::new(sink).publish().unwrap();
+    assert_eq!(scan(&RedbStore::open(&out).unwrap(), "large"), entries);
+}
+
 #[test]
 fn a_table_can_be_given_up_and_begun_again() {
     let source = source();

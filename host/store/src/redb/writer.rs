@@ -120,6 +120,8 @@ struct Filling<'a> {
     decoder: frame::Decoder,
     /// What came and is not yet looked at.
     left: Vec<u8>,
+    /// The key of the entry before: redb notices that a key comes twice, but not where it only makes room for a value.
+    last: Option<Vec<u8>>,
     count: u64,
     /// Values of more bytes are not held.
     large: usize,
@@ -143,6 +145,7 @@ fn table(
         begun: Some(begun),
         decoder: frame::Decoder::new(),
         left: Vec::new(),
+        last: None,
         count: 0,
         // redb has no way to make room for a value of a multimap.
         large: if schema.multimap { usize::MAX } else { LARGE },
@@ -241,16 +244,23 @@ impl Work for Filling<'_> {
                 }
             }
             let bytes = std::mem::take(&mut self.left);
-            let count = &mut self.count;
+            let (count, last) = (&mut self.count, &mut self.last);
             let decoded = self.decoder.decode_up_to(self.large, &bytes, |key, value| {
                 fill.append(key, value)?;
                 *count += 1;
+                let last = last.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(key);
                 Ok(())
             });
             match decoded {
                 Ok(None) => {}
+                Ok(Some(large)) if self.last.as_ref() == Some(&large.key) => {
+                    self.note(Some(Error::new(ErrorCode::Corrupt, "the same key comes twice")));
+                }
                 Ok(Some(large)) => {
                     self.left = large.rest.to_vec();
+                    self.last = Some(large.key.clone());
                     return Ok(Some((large.key, large.len)));
                 }
                 // The entries are at fault, so the table can be given up and begun again.
