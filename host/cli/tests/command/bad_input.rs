@@ -172,7 +172,7 @@ fn a_directory_that_is_not_a_repository_is_left_alone() {
     fs::set_permissions(place.path("photos"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(place.path("photos/cat.jpg"), "").unwrap();
     let before = place.files("photos/cat.jpg");
-    place.fails("backup app.redb --repo photos", 1, &["photos", "cat.jpg"]);
+    place.fails("backup app.redb --repo photos", 10, &["photos", "cat.jpg"]);
     assert_eq!(fs::read_dir(place.path("photos")).unwrap().count(), 1);
     assert_eq!(place.files("photos/cat.jpg"), before);
 }
