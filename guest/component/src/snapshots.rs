@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use strongroom_engine::{self as engine, Bytes as _, Code, Opened, Store as _};
+use strongroom_engine::{self as engine, Code, Opened, Store as _};
 
 use crate::Component;
 use crate::bindings::exports::strongroom::kv::kv_store as wit;
