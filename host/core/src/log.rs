@@ -1,7 +1,7 @@
 //! What a component prints.
 
 /// The text of what a component printed, with everything that a terminal would act on made visible.
-pub(crate) fn readable(printed: &[u8]) -> String {
+pub fn readable(printed: &[u8]) -> String {
     let mut text = String::new();
     for c in String::from_utf8_lossy(printed).chars() {
         match c {
