@@ -159,7 +159,9 @@ fn outcome(effect: Effect, asked: Asked<'_>, number: u64, place: &str) -> Verdic
         Effect::IoButDone => {
             Verdict::Fail(Error::new(Code::Io, format!("cannot {place}: no answer")), Some(How::Well))
         }
-        Effect::Full => Verdict::Fail(Error::new(Code::Full, format!("cannot {place}: no room is left")), left),
+        Effect::Full => {
+            Verdict::Fail(Error::new(Code::Full, format!("cannot {place}: no room is left")), left)
+        }
         Effect::ShortRead => Verdict::Do(part),
     }
 }

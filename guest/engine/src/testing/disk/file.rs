@@ -1,7 +1,7 @@
 //! An open file of the simulated disk.
 
-use super::fault::{Asked, How};
 use super::Disk;
+use super::fault::{Asked, How};
 use crate::error::Result;
 use crate::vault::VaultFile;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::state::{Change, Dir, File, Node, ROOT, State, overlay};
 use super::Disk;
+use super::state::{Change, Dir, File, Node, ROOT, State, overlay};
 
 /// What of the unsynced the disk had kept.
 #[derive(Debug, Clone, Copy)]
@@ -166,7 +166,9 @@ fn content_left(file: &File, data: Data, random: &mut Random) -> Arc<Vec<u8>> {
     let full = full.max(left.len());
     match data {
         Data::None => {}
-        Data::All => file.pending.iter().for_each(|(offset, bytes)| overlay(&mut left, *offset as usize, bytes)),
+        Data::All => {
+            file.pending.iter().for_each(|(offset, bytes)| overlay(&mut left, *offset as usize, bytes))
+        }
         Data::OnlyLength => left.resize(full, 0),
         Data::First => {
             let mut bytes_left = random.up_to(file.pending.iter().map(|(_, bytes)| bytes.len()).sum());
