@@ -4,7 +4,7 @@ use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
 use strongroom_engine::{Result, Silent, Vault};
 
-use crate::common::{job, try_backup};
+use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{Promises, small, store};
 
 /// A verb and what it may do to whose promises.
@@ -129,11 +129,17 @@ fn taking_over() -> Verb {
     adds("backup after one that was killed", (disk, promises), store(2), backup(2))
 }
 
-/// Three parts at the same time, their operations in an order that follows from the seed.
+/// Three parts at the same time, their operations in an order that follows from the seed. Two of them write the same.
 fn parallel(seed: u64) -> Verb {
     let name = ["parallel copy, order 0", "parallel copy, order 1", "parallel copy, order 2"][seed as usize];
-    adds(name, repository(&[("one", store(1))]), store(3), move |disk, store| {
+    let rows = |seed| -> Entries {
+        let mut random = Random(seed);
+        (0..60u32).map(|n| (n.to_be_bytes().to_vec(), random.bytes(500))).collect()
+    };
+    let new = ModelStore::new([("a", plain(rows(1))), ("b", plain(rows(1))), ("c", plain(rows(2)))]);
+    adds(name, repository(&[("one", store(1))]), new, move |disk, store| {
         let plan = strongroom_engine::prepare(disk, store, &job("new", 3), &Silent)?;
+        assert_eq!(plan.parts, 3);
         let parts = (0..plan.parts).map(|part| (part, store.clone())).collect();
         let copy = |disk: &Disk, (part, store): (u32, ModelStore)| {
             strongroom_engine::copy(disk as &dyn Vault, &store, &plan.state, part, &Silent)
