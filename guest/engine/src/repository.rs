@@ -36,7 +36,7 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
         }
         Err(e) => return Err(e),
     };
-    let text = file.read_at(0, 4096)?;
+    let text = file.read(0, 4096)?;
     let about: About = serde_json::from_slice(&text)
         .ok()
         .filter(|about: &About| about.format == "strongroom" && about.version > 0)

@@ -1,11 +1,10 @@
 //! The process is killed, or the power fails, before and after every change.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use strongroom_engine::Result;
 use strongroom_engine::testing::disk::{Disk, Fault, Survival};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::common::{job, try_backup};
 use crate::verbs::{self, Verb};
@@ -36,7 +35,7 @@ pub(crate) struct Tried {
     pub(crate) again: u64,
     /// Runs that followed and had to succeed.
     pub(crate) runs: u64,
-    seen: HashSet<u64>,
+    seen: HashSet<(u64, BTreeSet<String>, u64)>,
 }
 
 impl fmt::Display for Tried {
@@ -57,16 +56,6 @@ impl Drop for Here {
     }
 }
 
-/// A hash of all that readers see.
-fn fingerprint(disk: &Disk) -> u64 {
-    let mut all = Vec::new();
-    for (path, content) in disk.files() {
-        all.extend_from_slice(path.as_bytes());
-        all.extend_from_slice(&xxh3_64(&content).to_le_bytes());
-    }
-    xxh3_64(&all)
-}
-
 /// A backup that nothing disturbs succeeds, clears away what was unfinished, and costs nobody anything; also not if the
 /// power fails as soon as it has reported.
 pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
@@ -77,10 +66,10 @@ pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
     promises.check(disk);
     let unfinished = |(path, _): &(String, Vec<u8>)| path.contains("tmp-");
     assert!(!disk.files().iter().any(unfinished), "something unfinished is left");
-    let files = fingerprint(disk);
-    for survival in [0, 2, 8] {
-        let after = disk.after_power_failure(Survival::number(survival));
-        if fingerprint(&after) != files {
+    let mut seen = HashSet::from([disk.fingerprint()]);
+    for number in [0, 2, 8] {
+        let after = disk.after_power_failure(Survival::number(number));
+        if seen.insert(after.fingerprint()) {
             promises.check(&after);
         }
     }
@@ -89,13 +78,9 @@ pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
 impl Tried {
     /// A disk after a failure: once for all that are equal.
     fn state(&mut self, disk: &Disk, promises: &Promises, effort: &Effort, depth: u64) {
-        let reported: String = promises.reported.iter().map(String::as_str).collect();
-        if self.seen.insert(fingerprint(disk) ^ xxh3_64(reported.as_bytes()) ^ depth) {
-            self.try_state(disk, promises, effort, depth);
+        if !self.seen.insert((disk.fingerprint(), promises.reported.clone(), depth)) {
+            return;
         }
-    }
-
-    fn try_state(&mut self, disk: &Disk, promises: &Promises, effort: &Effort, depth: u64) {
         self.states += 1;
         promises.check(disk);
         if depth == 0 && self.states.is_multiple_of(effort.again) {
@@ -116,7 +101,7 @@ impl Tried {
             |disk| next(disk, "next"),
             |disk, done| {
                 let promises = if done { &after } else { &meanwhile };
-                self.try_state(&disk.deep_clone(), promises, effort, 1);
+                self.state(&disk.deep_clone(), promises, effort, 1);
                 for number in 0..effort.survivals_again {
                     let survival = Survival::number(number);
                     let _here = Here(format!("the power failed again: {survival:?}"));
@@ -161,7 +146,7 @@ fn everywhere(verb: &Verb, effort: &Effort) -> Tried {
     tried.points = at_every_change(&verb.disk, &verb.run, |disk, done| {
         let promises = if done { &verb.after } else { &verb.meanwhile };
         // Killed: what was written is still seen, and still not durable.
-        tried.try_state(&disk.deep_clone(), promises, effort, 0);
+        tried.state(&disk.deep_clone(), promises, effort, 0);
         for number in 0..effort.survivals {
             let survival = Survival::number(number);
             let _here = Here(format!("the power failed: {survival:?}"));

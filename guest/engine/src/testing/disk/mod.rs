@@ -82,6 +82,11 @@ impl Disk {
         self.state().files()
     }
 
+    /// Equal for disks on which everything that follows is equal: in what readers see, and in what is durable.
+    pub fn fingerprint(&self) -> u64 {
+        self.state().fingerprint()
+    }
+
     /// Puts a file there, durable, as if somebody had done so long ago.
     pub fn put(&self, path: &str, content: Vec<u8>) {
         self.state().put(path, content);

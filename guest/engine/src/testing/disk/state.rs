@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
 use super::fault::Faults;
 use super::not_found;
 use super::turns::Turns;
@@ -216,6 +218,32 @@ impl State {
             }
         }
         files
+    }
+
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        self.hash_dir(ROOT, &mut hash);
+        hash.digest()
+    }
+
+    fn hash_dir(&self, dir: usize, hash: &mut Xxh3) {
+        let dir = self.dir(dir);
+        for names in [&dir.seen, &dir.durable] {
+            hash.update(&(names.len() as u64).to_le_bytes());
+            for (name, node) in names {
+                hash.update(name.as_bytes());
+                hash.update(&[0]);
+                match self.node(*node) {
+                    Node::Dir(_) => self.hash_dir(*node, hash),
+                    Node::File(file) => {
+                        for content in [&file.seen, &file.durable] {
+                            hash.update(&xxh3_64(content).to_le_bytes());
+                        }
+                        hash.update(&(file.pending.len() as u64).to_le_bytes());
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn put(&mut self, path: &str, content: Vec<u8>) {
