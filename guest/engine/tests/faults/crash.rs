@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use strongroom_engine::Result;
-use strongroom_engine::testing::disk::{Disk, Fault, Survival};
+use strongroom_engine::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
 
 use crate::common::{job, try_backup};
 use crate::verbs::{self, Verb};
@@ -173,6 +173,41 @@ fn all_verbs(effort: &Effort) -> (u64, u64) {
 fn nothing_reported_is_lost_wherever_the_power_fails() {
     let (points, states) = all_verbs(&SHORT);
     assert!(points > 300 && states > 500, "{points} points, {states} states");
+}
+
+/// Which of the syncs are needed: leaves one after the other out, and looks whether anything is lost by it. So the
+/// check finds what it should find.
+#[test]
+fn a_backup_that_leaves_a_sync_out_is_found_out() {
+    let verb = verbs::all().into_iter().find(|verb| verb.name == "first backup").unwrap();
+    let whole = verb.disk.deep_clone();
+    whole.begin(None);
+    (verb.run)(&whole).unwrap();
+    let (operations, _) = whole.counts();
+    let mut needed = BTreeSet::new();
+    for at in 0..operations {
+        let disk = verb.disk.deep_clone();
+        disk.begin(Some(Fault::Fail { at, effect: Effect::NoSync, repeat: Repeat::Once }));
+        (verb.run)(&disk).unwrap();
+        let Some(struck) = disk.struck().filter(|struck| struck.starts_with(&format!("operation {at}:")))
+        else {
+            continue;
+        };
+        let holds = |number| {
+            let after = disk.after_power_failure(Survival::number(number));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| verb.after.check(&after))).is_ok()
+        };
+        if !(0..16).all(holds) {
+            needed.insert(struck.split_once(": ").unwrap().1.to_owned());
+        }
+    }
+    let folders = ["sync \"\"", "sync \"packs\"", "sync \"snapshots\""];
+    let files =
+        ["index/tmp-index", "packs/tmp-0-0", "packs/tmp-seal-0", "snapshots/tmp-new.json", "tmp-repository"];
+    let all = folders.iter().map(|sync| (*sync).to_owned());
+    let all: BTreeSet<String> = all.chain(files.map(|path| format!("sync {path:?}"))).collect();
+    // Without the one of the folder of the index, it would be made again from the packs.
+    assert_eq!(needed, all);
 }
 
 #[test]

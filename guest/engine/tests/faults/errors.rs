@@ -43,6 +43,7 @@ fn check_error(e: &strongroom_engine::Error, effect: Effect, struck: &str) {
     let fits = match effect {
         Effect::Io | Effect::IoButDone => e.code == Code::Io,
         Effect::Full => e.code == Code::Full,
+        Effect::NoSync => false,
         // What did not come is not called damaged: that would be acted upon.
         Effect::ShortRead => e.code == Code::Io,
     };

@@ -33,6 +33,8 @@ pub enum Effect {
     Full,
     /// Not with an error: a read gives fewer bytes than there are.
     ShortRead,
+    /// Not with an error: a sync does nothing, as if it had been forgotten.
+    NoSync,
 }
 
 /// How often.
@@ -55,6 +57,8 @@ pub enum How {
     Part(u64),
     /// A sync that loses what it should keep.
     Lost,
+    /// A sync that does nothing.
+    NotAtAll,
 }
 
 /// An operation that is about to happen.
@@ -128,6 +132,7 @@ impl Faults {
                     Effect::Io | Effect::IoButDone => true,
                     Effect::Full => asked.takes_room,
                     Effect::ShortRead => asked.is_read,
+                    Effect::NoSync => asked.is_sync,
                 }
             }
         };
@@ -163,5 +168,6 @@ fn outcome(effect: Effect, asked: Asked<'_>, number: u64, place: &str) -> Verdic
             Verdict::Fail(Error::new(Code::Full, format!("cannot {place}: no room is left")), left)
         }
         Effect::ShortRead => Verdict::Do(part),
+        Effect::NoSync => Verdict::Do(How::NotAtAll),
     }
 }

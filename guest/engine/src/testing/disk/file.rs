@@ -49,7 +49,9 @@ impl VaultFile for DiskFile {
 
     fn sync(&self) -> Result<()> {
         self.disk.operation(Asked::change("sync", &self.path).syncs(), |state, how| {
-            state.file_mut(self.node).sync(how == How::Lost);
+            if how != How::NotAtAll {
+                state.file_mut(self.node).sync(how == How::Lost);
+            }
             Ok(())
         })
     }

@@ -159,7 +159,7 @@ impl Vault for Disk {
     fn sync_dir(&self, dir: &str) -> Result<()> {
         self.operation(Asked::change("sync", dir).syncs(), |state, how| {
             let node = if dir.is_empty() { ROOT } else { state.dir_at(dir)? };
-            if how != How::Lost {
+            if how == How::Well {
                 state.dir_mut(node).sync();
             }
             Ok(())
