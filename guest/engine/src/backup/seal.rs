@@ -123,7 +123,7 @@ pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
         ));
     }
     let file = vault.open(&snapshot::unfinished(&name))?;
-    let text = file.read_at(0, 1 << 21)?;
+    let text = file.read(0, 1 << 21)?;
     drop(file);
     let snapshot = Snapshot::from_file(&name, &text)?;
     vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
-mod corruption;
 mod garbage;
 mod history;
 mod hostile_keys;
