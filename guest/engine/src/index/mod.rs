@@ -262,6 +262,11 @@ pub(crate) fn file_of_one(pack: Pack, entry: Entry) -> (Vec<u8>, Id) {
     (vault.get("file").unwrap_or_default(), name)
 }
 
+/// Bytes of all index files.
+pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
+    names(vault)?.iter().try_fold(0, |bytes, name| Ok(bytes + vault.len(&format!("{DIR}/{name}"))?))
+}
+
 /// The names of the index files.
 fn names(vault: &dyn Vault) -> Result<Vec<String>> {
     let mut names = vault.list(DIR)?;
