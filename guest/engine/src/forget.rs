@@ -21,10 +21,13 @@ pub fn forget(vault: &dyn Vault, names: &[String], dry_run: bool) -> Result<()> 
         }
     }
     if let Some(first) = missing.first() {
-        let more = if missing.len() > 1 { format!(" (and {} more)", missing.len() - 1) } else { String::new() };
+        let more =
+            if missing.len() > 1 { format!(" (and {} more)", missing.len() - 1) } else { String::new() };
         return Err(Error::new(
             Code::NotFound,
-            format!("there is no snapshot {first}{more}; nothing was forgotten. `snapshots` lists those that are there"),
+            format!(
+                "there is no snapshot {first}{more}; nothing was forgotten. `snapshots` lists those that are there"
+            ),
         ));
     }
     if dry_run || names.is_empty() {

@@ -35,9 +35,7 @@ pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
     }
     for (file, wrong) in index.damage() {
         progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
-        change
-            .broken
-            .extend(file.strip_prefix(DIR).map(|name| name.trim_start_matches('/').to_owned()));
+        change.broken.extend(file.strip_prefix(DIR).map(|name| name.trim_start_matches('/').to_owned()));
     }
     let lost = &change.lost;
     change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();

@@ -105,8 +105,11 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     }
     let replaced: Vec<String> =
         together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
-    let new =
-        if known.is_empty() && together.is_empty() { None } else { write(vault, known, together, lost, bad)? };
+    let new = if known.is_empty() && together.is_empty() {
+        None
+    } else {
+        write(vault, known, together, lost, bad)?
+    };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
         match vault.remove(&format!("{DIR}/{name}")) {
@@ -180,8 +183,17 @@ fn write(
         }
         sources
     };
-    let counts = |entry: &Entry, pack: u32| bad.is_empty() || !bad.contains(&(entry.id, all[pack as usize].id));
-    let (sources, count) = merge(open(&packs, files), counts, |_, _| Ok(()))?;
+    let is_bad =
+        |entry: &Entry, pack: u32| !bad.is_empty() && bad.contains(&(entry.id, all[pack as usize].id));
+    let mut left_out = HashSet::new();
+    let note = |entry: &Entry, pack: u32| {
+        let bad = is_bad(entry, pack);
+        if bad {
+            left_out.insert((entry.id, pack));
+        }
+        !bad
+    };
+    let (sources, count) = merge(open(&packs, files), note, |_, _| Ok(()))?;
     if count == 0 {
         return Ok(None);
     }
@@ -196,8 +208,14 @@ fn write(
         Err(e) if e.code != Code::NotFound => return Err(e.into()),
         _ => {}
     }
-    let mut writer = IndexWriter::new(vault.create(&path)?, &all, count)?;
-    merge(open(&packs, files), counts, |entry, pack| writer.push(entry, pack))?;
+    // A pack counts without what is left out of it: so a list with more shows that something is.
+    let mut counted = all.clone();
+    for (_, pack) in left_out {
+        let objects = &mut counted[pack as usize].objects;
+        *objects = objects.saturating_sub(1);
+    }
+    let mut writer = IndexWriter::new(vault.create(&path)?, &counted, count)?;
+    merge(open(&packs, files), |entry, pack| !is_bad(entry, pack), |entry, pack| writer.push(entry, pack))?;
     let name = writer.finish().place(&path)?.hex();
     vault.rename(&path, &format!("{DIR}/{name}"))?;
     vault.sync_dir(DIR)?;
@@ -208,7 +226,7 @@ fn write(
 /// how many there were.
 fn merge(
     mut sources: Vec<Source>,
-    counts: impl Fn(&Entry, u32) -> bool,
+    mut counts: impl FnMut(&Entry, u32) -> bool,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
     let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());

@@ -190,10 +190,13 @@ impl<'a> Index<'a> {
         hot.packs.iter().rev().find_map(|(pack, entries)| entries.get(id).map(|entry| entry.in_pack(*pack)))
     }
 
-    /// Holds the entries of a pack in memory.
-    fn warm(&self, id: Id) -> Result<Rc<HashMap<Id, Entry>>> {
+    /// Holds the entries of a pack in memory, unless the index leaves some of them out.
+    fn warm(&self, id: Id) -> Result<()> {
         let (_, entries) = pack::entries(self.vault, id)?;
-        Ok(self.keep(id, entries))
+        if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
+            self.keep(id, entries);
+        }
+        Ok(())
     }
 
     fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {

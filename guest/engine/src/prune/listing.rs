@@ -110,7 +110,8 @@ impl Listings {
             }
             listings.push(Listing::File { file, packs: of_file });
         }
-        let mut loose: Vec<Id> = vault.list(pack::DIR)?.iter().filter_map(|name| Id::from_hex(name)).collect();
+        let mut loose: Vec<Id> =
+            vault.list(pack::DIR)?.iter().filter_map(|name| Id::from_hex(name)).collect();
         loose.retain(|id| !numbers.contains_key(id));
         loose.sort_unstable();
         let mut held = 0;
@@ -194,8 +195,9 @@ impl Listings {
 
     /// Goes through all objects in the order of their ids, with all that is said of each, in the order of the listings.
     pub(super) fn each(&self, mut see: impl FnMut(&[Spot]) -> Result<()>) -> Result<()> {
-        let mut streams: Vec<Stream<'_>> =
-            (0..self.listings.len()).map(|listing| Stream { listings: self, listing, next: 0, block: None }).collect();
+        let mut streams: Vec<Stream<'_>> = (0..self.listings.len())
+            .map(|listing| Stream { listings: self, listing, next: 0, block: None })
+            .collect();
         let mut heap = BinaryHeap::new();
         let mut heads = Vec::with_capacity(streams.len());
         for (at, stream) in streams.iter_mut().enumerate() {

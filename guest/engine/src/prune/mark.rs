@@ -63,12 +63,8 @@ pub(super) fn mark(
     objects: &Objects<'_>,
     progress: &dyn Progress,
 ) -> Result<Marked> {
-    let marked = Marked {
-        needed: Marks::new(listings),
-        damage: Vec::new(),
-        more_damage: 0,
-        bad: HashSet::new(),
-    };
+    let marked =
+        Marked { needed: Marks::new(listings), damage: Vec::new(), more_damage: 0, bad: HashSet::new() };
     let opened = Marks::new(listings);
     let lost = BTreeSet::new();
     let recent = Recent::new();
@@ -164,7 +160,8 @@ impl Marker<'_, '_> {
             return Ok(None);
         };
         if spot.entry.base != 0 {
-            let message = format!("object {id} is stored as a delta, which a later version wrote; prune with that one");
+            let message =
+                format!("object {id} is stored as a delta, which a later version wrote; prune with that one");
             return Err(Error::new(Code::NewerFormat, message));
         }
         self.marked.needed.set(&spot);
@@ -173,16 +170,18 @@ impl Marker<'_, '_> {
             return Ok(None);
         }
         let content = match self.objects.read_at(kind, *id, self.listings.location(&spot)) {
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => match self.objects.read_elsewhere(kind, *id)? {
-                Some(content) => content,
-                None => {
-                    for spot in self.listings.find_all(id)? {
-                        self.marked.bad.insert((*id, self.listings.location(&spot).pack));
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {
+                match self.objects.read_elsewhere(kind, *id)? {
+                    Some(content) => content,
+                    None => {
+                        for spot in self.listings.find_all(id)? {
+                            self.marked.bad.insert((*id, self.listings.location(&spot).pack));
+                        }
+                        self.lose(id, e.message);
+                        return Ok(None);
                     }
-                    self.lose(id, e.message);
-                    return Ok(None);
                 }
-            },
+            }
             read => read?,
         };
         self.untold += content.len() as u64;

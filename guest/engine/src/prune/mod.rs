@@ -64,7 +64,8 @@ pub struct Pruned {
 /// too much waste and small ones, and whatever runs that did not end left behind.
 pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Result<Pruned> {
     if options.max_unused > 1000 {
-        let message = format!("{} thousandths of a pack cannot be unused; give 0 to 1000", options.max_unused);
+        let message =
+            format!("{} thousandths of a pack cannot be unused; give 0 to 1000", options.max_unused);
         return Err(Error::invalid(message));
     }
     repository::check(vault)?;
@@ -152,8 +153,14 @@ fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> R
 fn refuse(vault: &dyn Vault, dry_run: bool, marked: Marked) -> Error {
     let snapshots: HashSet<&String> = marked.damage.iter().map(|(snapshot, _)| snapshot).collect();
     let more = marked.damage.len() as u64 - 1 + marked.more_damage;
-    let more = if more > 0 { format!(", and {more} more in {} snapshot(s)", snapshots.len()) } else { String::new() };
-    let Some((snapshot, what)) = marked.damage.first() else { return Error::damaged("a snapshot is damaged") };
+    let more = if more > 0 {
+        format!(", and {more} more in {} snapshot(s)", snapshots.len())
+    } else {
+        String::new()
+    };
+    let Some((snapshot, what)) = marked.damage.first() else {
+        return Error::damaged("a snapshot is damaged");
+    };
     let mut message = format!(
         "snapshot {snapshot:?} is damaged: {what}{more}; nothing was removed, because what lies below cannot be known. A \
          backup writes again what the database still holds; otherwise forget the damaged snapshots, which `verify` lists"
@@ -204,7 +211,8 @@ impl Run<'_> {
         self.pruned.bytes_moved += sifted.bytes;
         self.pruned.packs_written += written.len() as u64;
         self.pruned.packs_removed += sifted.gone.len() as u64;
-        let objects: u64 = sifted.gone.iter().map(|at| u64::from(self.listings.packs[*at].pack.objects)).sum();
+        let objects: u64 =
+            sifted.gone.iter().map(|at| u64::from(self.listings.packs[*at].pack.objects)).sum();
         self.pruned.objects_removed += objects.saturating_sub(sifted.objects);
         let nothing = sifted.gone.is_empty() && written.is_empty() && sifted.bad.is_empty();
         self.bad.extend(sifted.bad.drain());

@@ -4,8 +4,8 @@ use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable};
 use strongroom_engine::{Bytes, Code, Prune, Silent, Store, Vault};
 
 use crate::common::{
-    Random, assert_holds, backup, copy_all, files, forget, job, one_table, plain, prune, prune_as_announced, restore,
-    stored, verify,
+    Random, assert_holds, backup, copy_all, files, forget, job, one_table, plain, prune, prune_as_announced,
+    restore, stored, verify,
 };
 
 /// Rows that are nearly all the same for every seed, a table of a seed's own, and large values.
@@ -70,7 +70,10 @@ fn a_second_prune_finds_nothing_to_do() {
     prune(&vault, 50);
     let state: Vec<_> = vault.paths().into_iter().map(|path| (vault.get(&path), path)).collect();
     let again = prune_as_announced(&vault, 50);
-    assert_eq!((again.bytes_freed, again.bytes_moved, again.packs_removed, again.packs_written), (0, 0, 0, 0));
+    assert_eq!(
+        (again.bytes_freed, again.bytes_moved, again.packs_removed, again.packs_written),
+        (0, 0, 0, 0)
+    );
     assert!(state == vault.paths().into_iter().map(|path| (vault.get(&path), path)).collect::<Vec<_>>());
 }
 
@@ -200,7 +203,10 @@ fn an_index_that_is_lost_or_damaged_costs_nothing() {
         for n in [0, 2] {
             backup(&fresh, &store(n), &n.to_string(), 1);
         }
-        assert_eq!(stored(&vault), { prune(&fresh, 0); stored(&fresh) });
+        assert_eq!(stored(&vault), {
+            prune(&fresh, 0);
+            stored(&fresh)
+        });
     }
 }
 
@@ -280,7 +286,11 @@ fn a_reader_that_was_there_before_reads_on() {
     }
     let opened = strongroom_engine::open(&vault, "10").unwrap();
     let first_only = strongroom_engine::open(&vault, "9").unwrap();
-    let mut readers: Vec<_> = store(10).tables.keys().map(|name| (name.clone(), opened.entries(name, 0, u64::MAX).unwrap())).collect();
+    let mut readers: Vec<_> = store(10)
+        .tables
+        .keys()
+        .map(|name| (name.clone(), opened.entries(name, 0, u64::MAX).unwrap()))
+        .collect();
     let mut read: Vec<Vec<u8>> = readers.iter_mut().map(|(_, entries)| entries.read(5000).unwrap()).collect();
     for gone in [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"]] {
         forget(&vault, &gone);
@@ -299,10 +309,14 @@ fn a_reader_that_was_there_before_reads_on() {
             read.extend(more);
         }
         let mut expected = Vec::new();
-        let (model, mut scan) = (store(10), Vec::new());
+        let model = store(10);
         let mut all = model.scan(&name, None, None).unwrap();
-        while !{ scan = all.read(1 << 20).unwrap(); scan.is_empty() } {
-            expected.extend_from_slice(&scan);
+        loop {
+            let more = all.read(1 << 20).unwrap();
+            if more.is_empty() {
+                break;
+            }
+            expected.extend(more);
         }
         assert!(read == expected, "{name}");
     }
