@@ -268,9 +268,10 @@ impl Look<'_> {
         };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
-            None => return self.elsewhere(kind, id, path, "the pack is gone".to_owned()),
+            None => return self.elsewhere(kind, id, path, Error::new(Code::NotFound, "the pack is gone")),
             Some(len) if len < u64::from(place.offset) + u64::from(place.len) => {
-                return self.elsewhere(kind, id, path, format!("the pack is cut off at {len} bytes"));
+                let cut = Error::damaged(format!("the pack is cut off at {len} bytes"));
+                return self.elsewhere(kind, id, path, cut);
             }
             Some(_) => {}
         }
@@ -287,7 +288,7 @@ impl Look<'_> {
                 Ok(Object::There(Some(content)))
             }
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
-                self.elsewhere(kind, id, path, e.message)
+                self.elsewhere(kind, id, path, e)
             }
             Err(e) => Err(e),
         }
@@ -312,14 +313,21 @@ impl Look<'_> {
         Ok(found)
     }
 
-    /// An object that cannot be read where it was looked for: another copy of it costs nobody anything.
-    fn elsewhere(&mut self, kind: Kind, id: Id, file: String, what: String) -> Result<Object> {
-        match self.objects.read_elsewhere(kind, id)? {
-            Some(content) => {
-                self.found.entry((file, format!("{what}; another copy of it is whole"))).or_default();
+    /// An object that cannot be read where it was looked for: a prune beside this may just have moved it, and another
+    /// copy of it costs nobody anything.
+    fn elsewhere(&mut self, kind: Kind, id: Id, file: String, wrong: Error) -> Result<Object> {
+        match self.objects.read(kind, id) {
+            Ok(content) => {
+                if wrong.code != Code::NotFound {
+                    let what = format!("{}; another copy of it is whole", wrong.message);
+                    self.found.entry((file, what)).or_default();
+                }
                 Ok(Object::There(Some(content)))
             }
-            None => Ok(self.spoil(id, file, what)),
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
+                Ok(self.spoil(id, file, wrong.message))
+            }
+            Err(e) => Err(e),
         }
     }
 

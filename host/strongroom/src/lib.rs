@@ -39,9 +39,11 @@
 mod backup;
 mod directory;
 mod error;
+mod forget;
 mod host;
 mod lock;
 mod model;
+mod prune;
 mod read;
 mod repository;
 mod restore;
@@ -50,8 +52,10 @@ mod source;
 
 pub use backup::Backup;
 pub use error::{Error, ErrorCode, Result};
+pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress, Progress};
-pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use model::{Damage, Depth, Pruned, Snapshot, Snapshots, Table, Verified};
+pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::{Restore, Restored};
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};

@@ -140,6 +140,47 @@ pub enum Depth {
     },
 }
 
+/// What a prune did; of a dry run, what it would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Snapshots that are there, all of which keep what they need.
+    pub snapshots: u32,
+    /// Packs that were removed.
+    pub packs_removed: u64,
+    /// Packs that were written.
+    pub packs_written: u64,
+    /// Objects that were removed.
+    pub objects_removed: u64,
+    /// Objects that were moved to new packs.
+    pub objects_moved: u64,
+    /// Bytes of all files of the repository before, less those afterwards; negative if an index had to be made again and
+    /// nothing was there to be freed.
+    pub bytes_freed: i64,
+    /// Stored bytes of the objects that were moved.
+    pub bytes_moved: u64,
+    /// Bytes that are left in packs although no snapshot needs them.
+    pub bytes_unused: u64,
+    /// Bytes of all files of the repository afterwards.
+    pub bytes_left: u64,
+}
+
+impl From<wit::Pruned> for Pruned {
+    fn from(pruned: wit::Pruned) -> Self {
+        Self {
+            snapshots: pruned.snapshots,
+            packs_removed: pruned.packs_removed,
+            packs_written: pruned.packs_written,
+            objects_removed: pruned.objects_removed,
+            objects_moved: pruned.objects_moved,
+            bytes_freed: pruned.bytes_freed,
+            bytes_moved: pruned.bytes_moved,
+            bytes_unused: pruned.bytes_unused,
+            bytes_left: pruned.bytes_left,
+        }
+    }
+}
+
 /// What a look at a repository found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -94,6 +94,8 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
     };
     let unfinished = repository::unfinished(vault)?;
     if !options.dry_run {
+        // What is seen must last before anything is built on it: whoever was here before may have been stopped halfway.
+        [snapshot::DIR, index::DIR, pack::DIR].iter().try_for_each(|dir| vault.sync_dir(dir))?;
         repository::clear(vault, &unfinished)?;
     }
     // What goes without anything being moved goes first: it makes room for what is moved.

@@ -12,9 +12,9 @@ use crate::sandbox::wit_backup::progress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// What is being done: `copy`, `seal`, `restore`, `verify`.
+    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark` and `prune`.
     pub phase: &'a str,
-    /// Bytes of keys and values (or, while verifying, of content) that are done.
+    /// Bytes of keys and values (while verifying and pruning, of what is read of the repository) that are done.
     pub bytes: u64,
     /// Entries that are done.
     pub entries: u64,
