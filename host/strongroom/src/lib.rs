@@ -37,8 +37,10 @@
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
 mod backup;
+mod forget;
 mod host;
 mod model;
+mod prune;
 mod read;
 mod repository;
 mod restore;
@@ -46,8 +48,10 @@ mod sandbox;
 mod source;
 
 pub use backup::Backup;
+pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
-pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::Restore;
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};

@@ -57,7 +57,7 @@ pub fn seal(
     let packs: Vec<_> =
         receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
     if !packs.is_empty() {
-        index::update(vault, Change { packs, needed: true, ..Change::default() })
+        index::update(vault, Change { needed: packs, ..Change::default() })
             .place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
