@@ -36,12 +36,14 @@
 //!
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
+mod admission;
 mod backup;
 mod directory;
 mod error;
 mod host;
 mod lock;
 mod model;
+mod policy;
 mod read;
 mod repository;
 mod restore;
@@ -52,6 +54,10 @@ pub use backup::Backup;
 pub use error::{Error, ErrorCode, Result};
 pub use host::progress::{Cancel, OnProgress, Progress};
 pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use policy::{
+    Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
+    Simulation, TimeZone, Timeline, Trial,
+};
 pub use repository::Repository;
 pub use restore::{Restore, Restored};
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
