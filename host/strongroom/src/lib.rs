@@ -62,7 +62,7 @@ pub use repository::Repository;
 pub use restore::{Restore, Restored};
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
 pub use source::Source;
-pub use strongroom_artifacts::ENGINE;
+pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
 pub use strongroom_store::{Entries, Sink, Store};
