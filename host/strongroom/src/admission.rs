@@ -1,12 +1,12 @@
 //! What a policy decides during a backup, and what becomes of it when it cannot.
 
 use crate::backup::Backup;
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
 use crate::model::{Snapshot, Table};
 use crate::policy::{Decision, Policy};
 use crate::repository::Repository;
 use crate::sandbox::{Instance, wit};
+use crate::{Error, ErrorCode, Result};
 
 impl Repository {
     /// The tables that the policy leaves out; none if it takes no such decision, or fails.

@@ -6,15 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_store::Store;
 
-use crate::directory::{self, Made};
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
-use crate::lock::Lock;
 use crate::model::Snapshot;
 use crate::policy::Policy;
 use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, on_own_thread, wit};
 use crate::source::Source;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::Lock;
+use strongroom_core::directory::{self, Made};
 
 /// How to back up: what the snapshot is called, and what goes into it.
 ///

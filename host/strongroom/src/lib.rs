@@ -38,10 +38,7 @@
 
 mod admission;
 mod backup;
-mod directory;
-mod error;
 mod host;
-mod lock;
 mod model;
 mod policy;
 mod read;
@@ -51,18 +48,18 @@ mod sandbox;
 mod source;
 
 pub use backup::Backup;
-pub use error::{Error, ErrorCode, Result};
-pub use host::progress::{Cancel, OnProgress, Progress};
-pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use host::progress::{Cancel, OnProgress};
+pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
 pub use policy::{
     Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
     Simulation, TimeZone, Timeline, Trial,
 };
 pub use repository::Repository;
-pub use restore::{Restore, Restored};
+pub use restore::Restore;
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
 pub use source::Source;
 pub use strongroom_artifacts::{ENGINE, POLICY};
+pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
 pub use strongroom_store::{Entries, Sink, Store};

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap};
 
 use super::Policy;
-use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{Budgets, Limiter, Memory, readable, root_cause};
+use crate::{Error, ErrorCode, Result};
 
 /// No reason is longer.
 const REASON_MAX: usize = 500;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::call::Cost;
 use super::zone::seconds;
 use super::{Decision, Policy};
-use crate::error::Result;
+use crate::Result;
 use crate::model::{Snapshot, Table};
 use crate::sandbox::on_own_thread;
 
@@ -86,31 +86,28 @@ impl Policy {
 /// One snapshot of so many, an hour apart, the newest of which is of this moment.
 fn imagined(number: usize, of: usize, now: i64) -> Snapshot {
     let ago = 3600 * of.saturating_sub(number) as i64;
-    Snapshot {
-        name: format!("imagined-{number:06}"),
-        id: format!("{number:064x}"),
-        source: "imagined".to_owned(),
-        parent: number.checked_sub(1).map(|parent| format!("imagined-{parent:06}")),
-        time: u64::try_from(now - ago).unwrap_or(0),
-        position: Some(number as u64),
-        tables: 10,
-        tables_left_out: 0,
-        entries: 1_000_000,
-        bytes: 200_000_000,
-        bytes_added: 20_000,
-        labels: Vec::new(),
-    }
+    let mut snapshot = Snapshot::default();
+    snapshot.name = format!("imagined-{number:06}");
+    snapshot.id = format!("{number:064x}");
+    snapshot.source = "imagined".to_owned();
+    snapshot.parent = number.checked_sub(1).map(|parent| format!("imagined-{parent:06}"));
+    snapshot.time = u64::try_from(now - ago).unwrap_or(0);
+    snapshot.position = Some(number as u64);
+    snapshot.tables = 10;
+    snapshot.entries = 1_000_000;
+    snapshot.bytes = 200_000_000;
+    snapshot.bytes_added = 20_000;
+    snapshot
 }
 
 fn tables(count: usize) -> Vec<Table> {
-    let table = |i| Table {
-        name: format!("table-{i:04}"),
-        multimap: false,
-        entries: 1000,
-        bytes: 200_000,
-        key_type: "&str".to_owned(),
-        value_type: "u64".to_owned(),
-        id: format!("{i:064x}"),
+    let table = |i| {
+        let mut table = Table::default();
+        table.name = format!("table-{i:04}");
+        (table.entries, table.bytes) = (1000, 200_000);
+        (table.key_type, table.value_type) = ("&str".to_owned(), "u64".to_owned());
+        table.id = format!("{i:064x}");
+        table
     };
     (0..count).map(table).collect()
 }

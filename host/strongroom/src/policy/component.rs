@@ -10,8 +10,8 @@ use wasmtime::{Config, Engine};
 
 use super::bindings::{admitter, retainer, selector};
 use super::budgets::PolicyBudgets;
-use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CacheDir, Limiter, cache, readable};
+use crate::{Error, ErrorCode, Result};
 
 /// The package of the interfaces, and the versions of it that this library knows.
 const PACKAGE: &str = "strongroom:policy/";

@@ -4,8 +4,8 @@ use super::bindings::admit;
 use super::call::{Cost, ask, check_count, one_line};
 use super::facts::{admit_snapshot, admit_table, select_table};
 use super::{Decision, Policy};
-use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Snapshot, Table};
+use crate::{Error, ErrorCode, Result};
 
 /// What a policy said of a new snapshot.
 pub(crate) struct Admission {

@@ -27,8 +27,8 @@ pub use retention::{Judged, PolicyFailure, Retention};
 pub use simulate::{Simulation, Timeline};
 pub use zone::TimeZone;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CacheDir, on_own_thread, readable};
+use crate::{Error, ErrorCode, Result};
 use component::{Compiled, OnCompiling, compile};
 
 /// A policy with its settings and time zone. Clones are cheap and share the compiled component.

@@ -9,10 +9,10 @@ use super::call::{Cost, ask, check_count, one_line};
 use super::facts::{retain_moment, retain_snapshot};
 use super::zone::seconds;
 use super::{Decision, Policy};
-use crate::error::{Error, Result};
 use crate::model::{Damage, Snapshot};
 use crate::repository::Repository;
 use crate::sandbox::on_own_thread;
+use crate::{Error, Result};
 
 /// What a policy says about all snapshots of a repository. Nothing has happened yet.
 #[derive(Debug, Clone)]

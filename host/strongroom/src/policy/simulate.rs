@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use super::retention::Judged;
 use super::zone::{TimeZone, seconds};
 use super::{Decision, Policy};
-use crate::error::{Error, ErrorCode, Result};
 use crate::model::Snapshot;
 use crate::sandbox::on_own_thread;
+use crate::{Error, ErrorCode, Result};
 
 /// No imagined time has more backups.
 const BACKUPS_MAX: u64 = 1_000_000;
@@ -148,20 +148,17 @@ impl History<'_> {
     /// The snapshot of this number, of a database that grows evenly.
     fn snapshot(&self, number: u64) -> Snapshot {
         let time = self.start + (number * self.timeline.every.as_secs()) as i64;
-        let entries = 1_000_000 + 10 * number;
-        Snapshot {
-            name: format!("imagined-{number:06}"),
-            id: format!("{number:064x}"),
-            source: "imagined".to_owned(),
-            parent: number.checked_sub(1).map(|parent| format!("imagined-{parent:06}")),
-            time: u64::try_from(time).unwrap_or(0),
-            position: Some(number.saturating_mul(self.timeline.positions)),
-            tables: 10,
-            tables_left_out: 0,
-            entries,
-            bytes: entries * 200,
-            bytes_added: 20_000,
-            labels: Vec::new(),
-        }
+        let mut snapshot = Snapshot::default();
+        snapshot.name = format!("imagined-{number:06}");
+        snapshot.id = format!("{number:064x}");
+        snapshot.source = "imagined".to_owned();
+        snapshot.parent = number.checked_sub(1).map(|parent| format!("imagined-{parent:06}"));
+        snapshot.time = u64::try_from(time).unwrap_or(0);
+        snapshot.position = Some(number.saturating_mul(self.timeline.positions));
+        snapshot.tables = 10;
+        snapshot.entries = 1_000_000 + 10 * number;
+        snapshot.bytes = snapshot.entries * 200;
+        snapshot.bytes_added = 20_000;
+        snapshot
     }
 }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// A time zone: what a day is, for rules that keep one snapshot of each.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,6 @@ mod bindings;
 mod instance;
 mod job;
 mod limits;
-mod log;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -24,9 +23,9 @@ pub(crate) use instance::{Access, Instance, State, root_cause};
 pub(crate) use job::on_own_thread;
 pub use limits::Budgets;
 pub(crate) use limits::{Limiter, Memory};
-pub(crate) use log::readable;
+pub(crate) use strongroom_core::readable;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// The engine as it runs: compiled, with its budgets. Clones are cheap and share the compiled code.
 #[derive(Clone)]
