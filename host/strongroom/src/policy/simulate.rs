@@ -129,7 +129,7 @@ impl History<'_> {
                 forget_at += forget_every;
             }
             let shown: Vec<&Snapshot> = there.iter().map(|judged| &judged.snapshot).collect();
-            let at = || self.policy.zone().text(now);
+            let at = || self.policy.zone().clock(now);
             let (verdicts, cost) = self.policy.ask_retain(now, &shown).map_err(|e| e.at(at()))?;
             simulation.took += cost.time;
             for (judged, (keep, reason)) in there.iter_mut().zip(verdicts) {

@@ -66,8 +66,8 @@ impl TimeZone {
         }
     }
 
-    /// As text: `2026-01-31 10:15`.
-    pub(crate) fn text(&self, seconds: i64) -> String {
+    /// What a clock shows there, so many seconds after 1970-01-01T00:00:00 UTC: `2026-01-31 10:15`.
+    pub fn clock(&self, seconds: i64) -> String {
         let Moment { year, month, day, hour, minute, .. } = self.moment(seconds);
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
     }
