@@ -8,6 +8,7 @@ mod exit;
 pub mod host;
 mod output;
 mod paths;
+mod policy;
 mod session;
 mod verbs;
 
@@ -18,7 +19,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 pub use args::{Budgets, Global};
 pub use exit::usage;
 pub use host::{Host, Program, Repository};
+pub use output::table::{Side, Table};
 pub use paths::expand;
+pub use policy::PolicyArgs;
 pub use session::Session;
 
 use args::{Args, Verb};

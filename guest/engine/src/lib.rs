@@ -38,7 +38,7 @@ mod vault;
 mod vectors;
 mod verify;
 
-pub use backup::{Draft, Job, PART_MIN, Plan, copy, prepare, publish, seal};
+pub use backup::{Draft, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish, seal};
 pub use catalog::Table as SnapshotTable;
 pub use error::{Code, Error, Result};
 pub use forget::forget;

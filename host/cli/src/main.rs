@@ -2,8 +2,10 @@
 //! component. What it has in common with that component under other runtimes is `strongroom-command`.
 
 mod demo;
+mod forget;
 mod interrupt;
 mod native;
+mod policy;
 mod repository;
 mod trace;
 

@@ -21,8 +21,12 @@ pub struct Repository {
     dir: PathBuf,
     sandbox: Sandbox,
     on_progress: Option<OnProgress>,
+    on_warning: Option<OnWarning>,
     cancel: Cancel,
 }
+
+/// Is told, once for each, what a caller should know of a verb that went well.
+type OnWarning = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Repository {
     /// The repository in this directory, which need not exist yet: the first backup makes it.
@@ -34,7 +38,7 @@ impl Repository {
     pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
         let dir = dir.as_ref();
         let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
-        Ok(Self { dir: absolute, sandbox, on_progress: None, cancel: Cancel::new() })
+        Ok(Self { dir: absolute, sandbox, on_progress: None, on_warning: None, cancel: Cancel::new() })
     }
 
     /// Where it is.
@@ -46,6 +50,14 @@ impl Repository {
     #[must_use]
     pub fn on_progress(mut self, tell: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(tell));
+        self
+    }
+
+    /// Tells this function what the caller of a verb that went well should know: that a policy failed, and so was not
+    /// heeded. It is logged too.
+    #[must_use]
+    pub fn on_warning(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Arc::new(tell));
         self
     }
 
@@ -95,6 +107,13 @@ impl Repository {
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    pub(crate) fn warn(&self, message: &str) {
+        tracing::warn!("{message}");
+        if let Some(tell) = &self.on_warning {
+            tell(message);
+        }
     }
 
     pub(crate) fn meter(&self) -> Meter {

@@ -35,7 +35,9 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
 
     let all = store.tables()?;
     catalog::check(&all)?;
-    let chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let mut chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let leave_out: HashSet<&str> = job.leave_out.iter().map(String::as_str).collect();
+    chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
     index::mend(vault, progress)?;
