@@ -12,7 +12,7 @@ use crate::host::Grants;
 use crate::lock::Lock;
 use crate::model::Snapshot;
 use crate::repository::Repository;
-use crate::sandbox::{Access, Instance, Memory, on_own_thread, wit};
+use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
 use crate::source::Source;
 
 /// How to back up: what the snapshot is called, and what goes into it.
@@ -158,11 +158,17 @@ impl Repository {
         });
         let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
         let memory = Memory::new(self.sandbox().budgets().memory);
-        let done = on_own_thread("backup", || {
+        let walls = grants.doors(self.sandbox().walls(self.dir(), Access::Write));
+        let done = on_confined_thread("backup", &walls, || {
             let _in = span.enter();
             let mut engine = Instance::new(self.sandbox(), self.dir(), Access::Write, &grants, &memory)?;
             let job = backup.job(source, threads);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
+            if plan.parts > job.parts {
+                let message =
+                    format!("the engine planned {} parts where at most {} make sense", plan.parts, job.parts);
+                return Err(Error::new(ErrorCode::Invalid, message));
+            }
             tracing::info!(
                 backup = %self.dir().join("snapshots").join(format!("{}.json", plan.name)).display(),
                 entries = plan.entries,
@@ -176,6 +182,7 @@ impl Repository {
                 for number in 1..threads.min(plan.parts as usize) {
                     let (parts, grants, memory, span) = (&parts, &grants, &memory, &span);
                     let copy = move || {
+                        // Behind the walls of this thread.
                         let copied = on_own_thread(&format!("copy-{number}"), || {
                             let _in = span.enter();
                             let mut engine =
@@ -194,7 +201,8 @@ impl Repository {
             if grants.meter.is_over() {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }
-            let snapshot: Snapshot = engine.call(|engine, store| engine.call_publish(store, &draft))?.into();
+            let published = engine.call(|engine, store| engine.call_publish(store, &draft))?;
+            let snapshot = Snapshot::checked(published)?;
             tracing::info!(
                 snapshot = snapshot.name,
                 id = snapshot.id,

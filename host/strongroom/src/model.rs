@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::sandbox::wit;
+use crate::error::{Error, ErrorCode, Result};
+use crate::sandbox::{excerpt, wit};
 
 /// One backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,12 +35,27 @@ pub struct Snapshot {
     pub labels: Vec<(String, String)>,
 }
 
-impl From<wit::Snapshot> for Snapshot {
-    fn from(snapshot: wit::Snapshot) -> Self {
+impl Snapshot {
+    /// What an engine says of a snapshot. One from outside may say anything; the name and the id are what a caller acts
+    /// on, so these must be possible.
+    pub(crate) fn checked(snapshot: wit::Snapshot) -> Result<Self> {
         let wit::Snapshot { name, id, source, parent, time, position, tables, tables_left_out, .. } =
             snapshot;
         let wit::Snapshot { entries, bytes, bytes_added, labels, .. } = snapshot;
-        Self {
+        let names_a_file = |name: &str| {
+            let separates = |c: char| c.is_control() || matches!(c, '/' | '\\');
+            !name.is_empty() && name.len() <= NAME_MAX && !name.starts_with('.') && !name.contains(separates)
+        };
+        let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !names_a_file(&name) || !parent.as_deref().is_none_or(names_a_file) || !is_id {
+            let message = format!(
+                "the engine spoke of a snapshot that cannot be: {:?} with the id {:?}",
+                excerpt(&name, NAME_MAX),
+                excerpt(&id, 64)
+            );
+            return Err(Error::new(ErrorCode::Invalid, message));
+        }
+        Ok(Self {
             name,
             id,
             source,
@@ -52,9 +68,12 @@ impl From<wit::Snapshot> for Snapshot {
             bytes,
             bytes_added,
             labels,
-        }
+        })
     }
 }
+
+/// No file system has longer names.
+const NAME_MAX: usize = 255;
 
 /// One table of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use crate::directory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::progress::{Cancel, OnProgress, Progress};
 use crate::host::{Grants, Meter};
 use crate::model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
-use crate::sandbox::{Access, Instance, Memory, Sandbox, on_own_thread, wit};
+use crate::sandbox::{Access, Instance, Memory, Sandbox, on_confined_thread, wit};
 
 /// A directory of snapshots.
 ///
@@ -61,15 +60,16 @@ impl Repository {
         let (snapshots, damage) =
             self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
         Ok(Snapshots {
-            snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
+            snapshots: snapshots.into_iter().map(Snapshot::checked).collect::<Result<_>>()?,
             damage: damage.into_iter().map(Damage::from).collect(),
         })
     }
 
     /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
     pub fn find(&self, which: &str) -> Result<Snapshot> {
-        self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))
-            .map(Into::into)
+        let found =
+            self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))?;
+        Snapshot::checked(found)
     }
 
     /// The tables of a snapshot, sorted by name.
@@ -102,8 +102,7 @@ impl Repository {
     }
 
     pub(crate) fn meter(&self) -> Meter {
-        let deadline = self.sandbox.budgets().time.and_then(|time| Instant::now().checked_add(time));
-        Meter::new(self.on_progress.clone(), self.cancel.clone(), deadline)
+        Meter::new(self.on_progress.clone(), self.cancel.clone(), self.sandbox.budgets().time)
     }
 
     /// Runs a verb that only reads.
@@ -123,7 +122,8 @@ impl Repository {
         let span = tracing::info_span!("strongroom", verb, repository = %self.dir.display());
         let grants = Arc::new(grants);
         let memory = Memory::new(self.sandbox.budgets().memory);
-        let done = on_own_thread(verb, || {
+        let walls = grants.doors(self.sandbox.walls(&self.dir, access));
+        let done = on_confined_thread(verb, &walls, || {
             let _in = span.enter();
             let mut engine = Instance::new(&self.sandbox, &self.dir, access, &grants, &memory)?;
             act(&mut engine, &grants)
