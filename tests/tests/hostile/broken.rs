@@ -37,7 +37,8 @@ const GREEDY: &str = r#"(component
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let whole = strongroom::ENGINE;
-    let serialized = wasmtime::Engine::default().precompile_component(b"(component)").unwrap();
+    let serialized =
+        wasmtime::Engine::default().precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
     vec![
         ("an empty file", Vec::new()),
         ("5,000 random bytes", common::noise(1, 5000)),

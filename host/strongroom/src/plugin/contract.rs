@@ -3,22 +3,15 @@
 use wasmtime::Engine;
 use wasmtime::component::types::Component;
 
+use super::network;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{INTERFACES, excerpt};
 
 const STORE: &str = "strongroom:kv/kv-store";
 const STORE_VERSION: &str = "0.1.0";
 
-/// Whether a component has the network among its imports. The standard libraries of Python, Go and C bring it along, so
-/// it may be there; whoever calls it is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Network {
-    Absent,
-    Imported,
-}
-
 /// Fails unless the component exports what a plugin does and imports no more than one may.
-pub(super) fn check(called: &str, component: &Component, engine: &Engine) -> Result<Network> {
+pub(super) fn check(called: &str, component: &Component, engine: &Engine) -> Result<()> {
     let invalid = |message: String| Err(Error::new(ErrorCode::Invalid, format!("{called} {message}")));
     let exports: Vec<&str> = component.exports(engine).map(|(name, _)| name).collect();
     if !exports.iter().any(|export| is(export, "wasi:cli/run", "0.2.")) {
@@ -27,7 +20,7 @@ pub(super) fn check(called: &str, component: &Component, engine: &Engine) -> Res
             list(&exports)
         ));
     }
-    let (mut network, mut refused) = (Network::Absent, Vec::new());
+    let mut refused = Vec::new();
     for (import, _) in component.imports(engine) {
         let (name, version) = import.split_once('@').unwrap_or((import, ""));
         if name == STORE && !version.starts_with("0.1.") {
@@ -38,14 +31,13 @@ pub(super) fn check(called: &str, component: &Component, engine: &Engine) -> Res
             ));
         }
         let wasi = version.starts_with("0.2.");
-        if wasi && name.starts_with("wasi:sockets/") {
-            network = Network::Imported;
-        } else if name != STORE && !(wasi && INTERFACES.contains(&name)) {
+        let known = INTERFACES.contains(&name) || name.starts_with(network::INTERFACES);
+        if name != STORE && !(wasi && known) {
             refused.push(import);
         }
     }
     if refused.is_empty() {
-        return Ok(network);
+        return Ok(());
     }
     invalid(format!(
         "wants more than a plugin can be granted: {}. It may import {STORE}@{STORE_VERSION} and, of WASI 0.2, \

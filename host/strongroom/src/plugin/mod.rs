@@ -1,6 +1,7 @@
 //! Plugins: components of anybody's that read a database and do with it what they like, within what they are granted.
 
 mod contract;
+mod network;
 mod run;
 
 use std::sync::Arc;
@@ -125,15 +126,13 @@ impl PluginBuilder {
         let called = called(&self.name);
         let engine = engine(true, &self.cache)?;
         let component = compile(&engine, &called, &self.component, &self.budgets)?;
-        let network = contract::check(&called, &component.component_type(), &engine)?;
+        let types = component.component_type();
+        contract::check(&called, &types, &engine)?;
         let mut linker = Linker::new(&engine);
         link_wasi(&mut linker)
             .and_then(|()| kv_store::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state))
+            .and_then(|()| network::deny(&mut linker, &types, &engine))
             .map_err(|e| not_set_up(&e))?;
-        if network == contract::Network::Imported {
-            // Each of these functions ends the run.
-            linker.define_unknown_imports_as_traps(&component).map_err(|e| not_set_up(&e))?;
-        }
         let pre = linker.instantiate_pre(&component).and_then(CommandPre::new).map_err(|e| {
             let message = format!(
                 "{called} was made for another shape of an interface than this version knows: {}",

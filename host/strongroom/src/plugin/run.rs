@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
+use super::network::NoNetwork;
 use super::{Plugin, called};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::progress::Cancel;
@@ -165,7 +166,12 @@ impl Plugin {
             Ok(ended) => u8::from(ended.is_err()),
             Err(e) => match e.downcast_ref::<I32Exit>() {
                 Some(exit) => u8::try_from(exit.0).unwrap_or(1),
-                None if is_network(&e) => return Err(no_network(called, &e)),
+                None if e.is::<NoNetwork>() => {
+                    let function = e.downcast_ref::<NoNetwork>().map_or("", |e| &e.0);
+                    let message =
+                        format!("{called} called {function}: no plugin is granted the network; {UNHARMED}");
+                    return Err(Error::new(ErrorCode::Denied, message));
+                }
                 None => return Err(failure(&e, called, &stderr.contents(), budgets, UNHARMED)),
             },
         };
@@ -181,18 +187,4 @@ impl Plugin {
         })?;
         Ok(code)
     }
-}
-
-/// What the runtime says of a function that is imported and not there.
-const NOT_THERE: &str = "unknown import: `";
-
-fn is_network(e: &wasmtime::Error) -> bool {
-    e.root_cause().to_string().starts_with(NOT_THERE)
-}
-
-fn no_network(called: &str, e: &wasmtime::Error) -> Error {
-    let cause = e.root_cause().to_string();
-    let function = cause.trim_start_matches(NOT_THERE).split('`').next().unwrap_or_default();
-    let message = format!("{called} called {function}: no plugin is granted the network; {UNHARMED}");
-    Error::new(ErrorCode::Denied, message)
 }
