@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_store::Store;
 
-use crate::directory::{self, Made};
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
-use crate::lock::Lock;
-use crate::model::Snapshot;
+use crate::model::{Snapshot, checked};
 use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
 use crate::source::Source;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::Lock;
+use strongroom_core::directory::{self, Made};
 
 /// How to back up: what the snapshot is called, and what goes into it.
 ///
@@ -202,7 +202,7 @@ impl Repository {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }
             let published = engine.call(|engine, store| engine.call_publish(store, &draft))?;
-            let snapshot = Snapshot::checked(published)?;
+            let snapshot = checked(published)?;
             tracing::info!(
                 snapshot = snapshot.name,
                 id = snapshot.id,

@@ -37,10 +37,7 @@
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
 mod backup;
-mod directory;
-mod error;
 mod host;
-mod lock;
 mod model;
 mod plugin;
 mod read;
@@ -51,15 +48,15 @@ mod snapshot_store;
 mod source;
 
 pub use backup::Backup;
-pub use error::{Error, ErrorCode, Result};
-pub use host::progress::{Cancel, OnProgress, Progress};
-pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use host::progress::{Cancel, OnProgress};
+pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use repository::Repository;
-pub use restore::{Restore, Restored};
+pub use restore::Restore;
 pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder};
 pub use source::Source;
 pub use strongroom_artifacts::ENGINE;
+pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
 pub use strongroom_store::{Entries, Sink, Store};

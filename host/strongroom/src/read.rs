@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use strongroom_store::frame::Decoder;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
 use crate::repository::Repository;
 use crate::sandbox::Access;
+use crate::{Error, ErrorCode, Result};
 
 /// Bytes that are asked of the engine at once.
 const CHUNK: u32 = 1 << 20;
@@ -73,6 +73,6 @@ pub(crate) fn answer<T>(answer: std::result::Result<T, crate::sandbox::SnapshotE
             S::Cancelled => ErrorCode::Cancelled,
             S::Other => ErrorCode::Other,
         };
-        Error::new(code, crate::sandbox::message(&e.message))
+        Error::new(code, strongroom_core::message(&e.message))
     })
 }

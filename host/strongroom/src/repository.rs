@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::directory;
-use crate::error::{Error, ErrorCode, Result};
-use crate::host::progress::{Cancel, OnProgress, Progress};
+use crate::host::progress::{Cancel, OnProgress};
 use crate::host::{Grants, Meter};
-use crate::model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified, checked};
 use crate::sandbox::{Access, Instance, Memory, Sandbox, on_confined_thread, wit};
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::directory;
 
 /// A directory of snapshots.
 ///
@@ -59,17 +59,17 @@ impl Repository {
     pub fn snapshots(&self) -> Result<Snapshots> {
         let (snapshots, damage) =
             self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
-        Ok(Snapshots {
-            snapshots: snapshots.into_iter().map(Snapshot::checked).collect::<Result<_>>()?,
-            damage: damage.into_iter().map(Damage::from).collect(),
-        })
+        let mut all = Snapshots::default();
+        all.snapshots = snapshots.into_iter().map(checked).collect::<Result<_>>()?;
+        all.damage = damage.into_iter().map(Damage::from).collect();
+        Ok(all)
     }
 
     /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
     pub fn find(&self, which: &str) -> Result<Snapshot> {
         let found =
             self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))?;
-        Snapshot::checked(found)
+        checked(found)
     }
 
     /// The tables of a snapshot, sorted by name.
@@ -85,16 +85,12 @@ impl Repository {
             Depth::Structure => wit::Depth::Structure,
             Depth::Data => wit::Depth::Data,
             Depth::Sample { permille, number } => wit::Depth::Sample((permille, number)),
+            _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
         let verified = self.read("verify", |engine| {
             engine.call(|engine, store| engine.call_verify(store, snapshot, depth))
         })?;
-        Ok(Verified {
-            snapshots: verified.snapshots,
-            objects: verified.objects,
-            bytes: verified.bytes,
-            damage: verified.damage.into_iter().map(Damage::from).collect(),
-        })
+        Ok(verified.into())
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {

@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use strongroom_store::{self as kv, ErrorCode as KvCode};
 use wasmtime::component::ResourceAny;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
 use crate::read::answer;
 use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, Walls, on_lasting_thread, panicked};
-use crate::{Entries, Store, directory};
+use crate::{Entries, Store};
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::directory;
 
 impl Repository {
     /// A snapshot as a store, which can be read like a database: backed up elsewhere, or given to a

@@ -18,6 +18,7 @@ pub(crate) struct Packer<'a> {
     label: String,
     files: u32,
     open: Option<Open>,
+    encoder: object::Encoder,
     done: Vec<Pack>,
 }
 
@@ -33,7 +34,14 @@ struct Open {
 
 impl<'a> Packer<'a> {
     pub(crate) fn new(vault: &'a dyn Vault, label: impl Into<String>) -> Self {
-        Self { vault, label: label.into(), files: 0, open: None, done: Vec::new() }
+        Self {
+            vault,
+            label: label.into(),
+            files: 0,
+            open: None,
+            encoder: object::Encoder::default(),
+            done: Vec::new(),
+        }
     }
 
     /// Whether the pack at hand holds this object.
@@ -49,7 +57,7 @@ impl<'a> Packer<'a> {
             closed => closed.insert(create(vault, &self.label, &mut self.files)?),
         };
         let start = open.buffer.len();
-        let id = object::encode(kind, content, &mut open.buffer)?;
+        let id = self.encoder.encode(kind, content, &mut open.buffer)?;
         if open.entries.contains_key(&id) {
             open.buffer.truncate(start);
             return Ok((id, 0));

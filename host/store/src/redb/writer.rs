@@ -1,6 +1,7 @@
 //! The thread of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction, so one stack
 //! frame owns them all, and is told what to do; besides, redb inserts while the caller decodes.
 
+use super::batched::Batched;
 use super::contain::contain;
 use super::fault::fault;
 use super::order;
@@ -44,7 +45,7 @@ pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()>
         let backend = FileBackend::new(file).map_err(|error| fault(what, error))?;
         let mut database = Builder::new()
             .set_cache_size(CACHE)
-            .create_with_backend(backend)
+            .create_with_backend(Batched::new(backend))
             .map_err(|error| fault(what, error))?;
         let mut batch = Batch::begin(&database)?;
         loop {

@@ -4,8 +4,9 @@ use wasmtime::Engine;
 use wasmtime::component::types::Component;
 
 use super::network;
-use crate::error::{Error, ErrorCode, Result};
-use crate::sandbox::{INTERFACES, excerpt};
+use crate::sandbox::INTERFACES;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::excerpt;
 
 const STORE: &str = "strongroom:kv/kv-store";
 const STORE_VERSION: &str = "0.1.0";

@@ -12,9 +12,10 @@ use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
 pub use run::Run;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::wit_kv::kv_store;
-use crate::sandbox::{Budgets, CacheDir, State, Walls, compile, engine, excerpt, link_wasi, not_set_up};
+use crate::sandbox::{Budgets, CacheDir, State, Walls, compile, engine, link_wasi, not_set_up};
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::excerpt;
 
 /// A component that reads a store: it imports `strongroom:kv/kv-store` and exports `wasi:cli/run`. Compiled once; each
 /// run has an instance of its own. Clones are cheap and share the compiled code.

@@ -8,11 +8,11 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use super::network::NoNetwork;
 use super::{Plugin, called};
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::progress::Cancel;
 use crate::host::{Grants, Meter};
 use crate::sandbox::{Exceeded, Memory, Printed, failure, on_confined_thread, store};
 use crate::source::Source;
+use crate::{Error, ErrorCode, Result};
 
 /// What a run of a [`Plugin`] is granted. Whatever is not here it does not have.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use strongroom_store as kv;
 
-use crate::error::Result;
+use crate::Result;
 
 /// What this kernel can do to confine threads to directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ mod linux {
     };
 
     use super::{Directories, Landlock};
-    use crate::error::{Error, ErrorCode, Result};
+    use crate::{Error, ErrorCode, Result};
 
     /// Files, truncating them, renaming them across directories, and device files.
     const VERSION: ABI = ABI::V5;

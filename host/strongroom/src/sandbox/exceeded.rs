@@ -6,8 +6,8 @@ use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
 
 use super::limits::Budgets;
-use super::log::{excerpt, readable};
-use crate::error::{Error, ErrorCode};
+use crate::{Error, ErrorCode};
+use strongroom_core::{excerpt, readable};
 
 /// The budget that a run went past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use super::bindings::strongroom::backup::progress;
 use super::bindings::strongroom::kv::{kv_sink, kv_store};
 use super::exceeded::failure;
 use super::limits::Budgets;
-use super::log::{message, readable};
 use super::output::Printed;
 use super::state::{State, store};
 use super::{Backup, Memory, Sandbox, wasi, wit};
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::readable;
 
 /// How an instance gets at the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,28 +109,5 @@ impl Drop for Instance {
         if !printed.is_empty() {
             tracing::warn!(component = "engine", "{printed}");
         }
-    }
-}
-
-impl From<wit::Error> for Error {
-    fn from(e: wit::Error) -> Self {
-        use wit::ErrorCode as W;
-        let code = match e.code {
-            W::NotFound => ErrorCode::NotFound,
-            W::Exists => ErrorCode::Exists,
-            W::Invalid => ErrorCode::Invalid,
-            W::NoRepository => ErrorCode::NoRepository,
-            W::NewerFormat => ErrorCode::NewerFormat,
-            W::Locked => ErrorCode::Locked,
-            W::Damaged => ErrorCode::Damaged,
-            W::Denied => ErrorCode::Denied,
-            W::Full => ErrorCode::Full,
-            W::Io => ErrorCode::Io,
-            W::Unsupported => ErrorCode::Unsupported,
-            W::Cancelled => ErrorCode::Cancelled,
-            W::Other => ErrorCode::Other,
-        };
-        // What a component says may be shown on a terminal.
-        Error::new(code, message(&e.message))
     }
 }

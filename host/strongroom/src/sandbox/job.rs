@@ -5,7 +5,7 @@
 //! which end with it. So do its walls.
 
 use super::confine::Walls;
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// Runs `job` on a thread of its own, as free as this one, and waits for it.
 pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {

@@ -7,7 +7,6 @@ mod exceeded;
 mod instance;
 mod job;
 mod limits;
-mod log;
 mod output;
 mod state;
 mod wasi;
@@ -33,12 +32,12 @@ pub(crate) use instance::{Access, ENGINE, Instance, UNHARMED};
 pub(crate) use job::{on_confined_thread, on_lasting_thread, on_own_thread, panicked};
 pub use limits::Budgets;
 pub(crate) use limits::Memory;
-pub(crate) use log::{excerpt, message};
 pub(crate) use output::Printed;
 pub(crate) use state::{State, store};
 pub(crate) use wasi::{INTERFACES, link as link_wasi};
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::excerpt;
 
 /// The engine as it runs: compiled, with its budgets. Clones are cheap and share the compiled code.
 #[derive(Clone)]

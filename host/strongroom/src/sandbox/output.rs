@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::exceeded::Exceeded;
-use super::log::Filter;
+use strongroom_core::Filter;
 
 /// Bytes that a component may hand over at once.
 const PIECE: usize = 64 << 10;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use strongroom::{Error, ErrorCode, Restore};
+use strongroom_core::{Error, ErrorCode};
 
-use crate::output::text::{counted, duration, size, visible};
-use crate::paths::expand;
+use crate::host::Restore;
 use crate::session::Session;
+use strongroom_core::text::{counted, duration, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -54,15 +54,18 @@ struct Done<'a> {
     seconds: f64,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let out = expand(&args.out)?;
-    let mut restore = Restore::new().overwrite(args.force).skip_damaged(args.skip_damaged);
-    if !args.tables.is_empty() {
-        restore = restore.tables(&args.tables);
-    }
+    let out = session.expand(&args.out)?;
+    let restore = Restore {
+        snapshot: &args.snapshot,
+        to: &out,
+        tables: &args.tables,
+        overwrite: args.force,
+        skip_damaged: args.skip_damaged,
+    };
     let repository = session.repository()?;
-    let done = session.go_on().and_then(|()| repository.restore(&args.snapshot, &out, &restore));
+    let done = session.go_on().and_then(|()| repository.restore(&restore));
     let restored = done.map_err(|e| match e.code() {
         ErrorCode::Cancelled => {
             Error::new(ErrorCode::Cancelled, format!("interrupted; {} is as it was", out.display()))

@@ -1,8 +1,8 @@
 //! `tables`
 
 use crate::output::table::{Side, Table};
-use crate::output::text::{count, short, size, visible};
 use crate::session::{Session, stdout};
+use strongroom_core::text::{count, short, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     snapshot: String,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let tables = session.repository()?.tables(&args.snapshot)?;
     if session.json() {
         return tables.iter().try_for_each(|table| session.print_json("table", table));

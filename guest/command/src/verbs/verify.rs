@@ -4,10 +4,10 @@ use std::io::Write;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use strongroom::{Damage, Depth, Error, ErrorCode, Verified};
+use strongroom_core::{Damage, Depth, Error, ErrorCode, Verified};
 
-use crate::output::text::{counted, duration, size, visible};
 use crate::session::{Session, stdout};
+use strongroom_core::text::{counted, duration, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -57,7 +57,7 @@ struct Done {
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let today =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_PER_DAY);

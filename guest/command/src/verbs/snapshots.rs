@@ -1,10 +1,10 @@
 //! `snapshots`
 
-use strongroom::{Damage, Error, ErrorCode, Snapshot};
+use strongroom_core::{Damage, Error, ErrorCode, Snapshot};
 
 use crate::output::table::{Side, Table};
-use crate::output::text::{count, short, size, time, visible};
 use crate::session::{Session, stdout};
+use strongroom_core::text::{count, short, size, time, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     source: Option<String>,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let mut found = session.repository()?.snapshots()?;
     if let Some(source) = &args.source {
         found.snapshots.retain(|snapshot| snapshot.source == *source);

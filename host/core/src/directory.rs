@@ -8,17 +8,19 @@ use crate::error::{Error, ErrorCode, Result};
 #[cfg(unix)]
 const MODE: u32 = 0o700;
 
-/// Whether the directory was made by this run.
+/// Whether a directory was made by this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Made {
+pub enum Made {
+    /// It was.
     Now,
+    /// It was there.
     Before,
 }
 
 /// Makes the directory, with those above it, or checks the one that is there.
 ///
 /// A directory that others can look into is refused, unless `override_permissions` says to take that right away.
-pub(crate) fn prepare(dir: &Path, override_permissions: bool) -> Result<Made> {
+pub fn prepare(dir: &Path, override_permissions: bool) -> Result<Made> {
     match std::fs::metadata(dir) {
         Ok(metadata) if metadata.is_dir() => {
             check_mode(dir, &metadata, override_permissions)?;
@@ -64,7 +66,7 @@ fn check_mode(_dir: &Path, _metadata: &std::fs::Metadata, _override_permissions:
 }
 
 /// Fails if there is no such directory to read from.
-pub(crate) fn check(dir: &Path) -> Result<()> {
+pub fn check(dir: &Path) -> Result<()> {
     match std::fs::metadata(dir) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
         Ok(_) => Err(Error::new(ErrorCode::Invalid, format!("{} is a file, not a directory", dir.display()))),

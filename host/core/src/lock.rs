@@ -31,7 +31,7 @@ struct Holder {
 
 /// The lock, held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     path: PathBuf,
     file: File,
 }
@@ -41,7 +41,7 @@ const NAMELESS: Duration = Duration::from_secs(2);
 
 impl Lock {
     /// Takes the lock, or says who holds it.
-    pub(crate) fn take(dir: &Path, doing: &str) -> Result<Self> {
+    pub fn take(dir: &Path, doing: &str) -> Result<Self> {
         let path = dir.join(NAME);
         let started = Instant::now();
         loop {

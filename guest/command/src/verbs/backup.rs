@@ -1,16 +1,15 @@
 //! `backup`
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use serde::Serialize;
-use strongroom::{Backup, Error, ErrorCode, RedbStore, Snapshot};
+use strongroom_core::{Error, ErrorCode, Snapshot};
 
-use crate::output::text::{counted, duration, short, size, visible};
-use crate::paths::expand;
+use crate::host::{Backup, Special};
 use crate::session::Session;
+use strongroom_core::text::{counted, duration, short, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -65,26 +64,26 @@ struct Done<'s> {
     seconds: f64,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let database = expand(&args.database)?;
-    let store = Arc::new(RedbStore::open(&database).map_err(Error::from)?);
+    session.only_if(args.threads.is_some(), "--threads", Special::Threads)?;
+    session.only_if(args.permission_override, "--permission-override", Special::Permissions)?;
+    let database = session.expand(&args.database)?;
     let repository = session.repository_for(&database)?;
-    let mut backup = Backup::new().name(&args.name).override_permissions(args.permission_override);
-    backup = match &args.source {
-        Some(source) => backup.source(source),
-        None => backup.source(database.file_stem().unwrap_or_default().to_string_lossy()),
+    let source = match &args.source {
+        Some(source) => source.clone(),
+        None => database.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     };
-    if let Some(position) = &args.position {
-        backup = backup.position(position);
-    }
-    if !args.tables.is_empty() {
-        backup = backup.tables(&args.tables);
-    }
-    if let Some(threads) = args.threads {
-        backup = backup.threads(threads.into());
-    }
-    let done = session.go_on().and_then(|()| repository.backup(&store, &backup));
+    let backup = Backup {
+        database: &database,
+        name: &args.name,
+        source: &source,
+        tables: &args.tables,
+        position: args.position.as_deref(),
+        threads: args.threads.map(usize::from),
+        override_permissions: args.permission_override,
+    };
+    let done = session.go_on().and_then(|()| repository.backup(&backup));
     let snapshot = done.map_err(explain)?;
     session.bar.clear();
     let took = started.elapsed();

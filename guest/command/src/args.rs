@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::exit;
-use crate::verbs::{backup, cat, demo, get, restore, snapshots, tables, verify};
+use crate::verbs::{backup, cat, get, restore, snapshots, tables, verify};
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "strongroom", version, after_help = "`strongroom help VERB` has examples.", after_long_help = exit::TABLE)]
 #[command(
     disable_help_subcommand = false,
@@ -17,49 +17,57 @@ use crate::verbs::{backup, cat, demo, get, restore, snapshots, tables, verify};
     subcommand_help_heading = "Verbs",
     max_term_width = 110
 )]
-pub(crate) struct Args {
+pub(crate) struct Args<Own: Subcommand> {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: Verb<Own>,
 }
 
 /// What every verb takes.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "For every verb")]
-pub(crate) struct Global {
+pub struct Global {
     /// The directory of snapshots [default: `backups`, beside the database or, for other verbs than `backup`, here]
     #[arg(long, global = true, value_name = "DIR", env = "STRONGROOM_REPO")]
-    pub(crate) repo: Option<PathBuf>,
+    pub repo: Option<PathBuf>,
 
     /// Print one JSON object per line
     #[arg(long, global = true)]
-    pub(crate) json: bool,
+    pub json: bool,
 
     /// Tell on stderr what is done; twice for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub(crate) verbose: u8,
+    pub verbose: u8,
 
     /// Say nothing but what was asked for, and errors
     #[arg(short, long, global = true)]
-    pub(crate) quiet: bool,
+    pub quiet: bool,
 
+    /// How the sandbox is set up.
+    #[command(flatten)]
+    pub budgets: Budgets,
+}
+
+/// What the sandbox of a run may use, and what runs in it.
+#[derive(Debug, clap::Args)]
+pub struct Budgets {
     /// Memory that the engine may use [default: 256]
     #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) memory: Option<u32>,
+    pub memory: Option<u32>,
 
     /// Time that the run may take [default: no limit]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) timeout: Option<u32>,
+    pub timeout: Option<u32>,
 
     /// Run the engine in this component file instead of the built-in one
     #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) component: Option<PathBuf>,
+    pub component: Option<PathBuf>,
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+#[derive(Subcommand)]
+pub(crate) enum Verb<Own: Subcommand> {
     /// Back up a database, beside whoever writes to it
     Backup(backup::Args),
     /// List the snapshots
@@ -74,8 +82,8 @@ pub(crate) enum Verb {
     Get(get::Args),
     /// Print a table of a snapshot
     Cat(cat::Args),
-    /// Show all of it on a database made for the purpose
-    Demo(demo::Args),
+    #[command(flatten)]
+    Own(Own),
 }
 
 #[cfg(test)]
@@ -84,6 +92,8 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Args::command().debug_assert();
+        #[derive(Debug, clap::Subcommand)]
+        enum None {}
+        super::Args::<None>::command().debug_assert();
     }
 }

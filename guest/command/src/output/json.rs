@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use strongroom::store::redb::to_text;
+use strongroom_store::redb::to_text;
 
 /// Writes one line.
 pub(crate) fn line(to: &mut impl Write, object: &impl Serialize) -> io::Result<()> {

@@ -2,7 +2,6 @@
 
 pub(crate) mod backup;
 pub(crate) mod cat;
-pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod restore;
 pub(crate) mod snapshots;

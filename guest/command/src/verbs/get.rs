@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use strongroom::store::redb::{key_from_text, to_text};
-use strongroom::{Error, ErrorCode, Repository, Snapshot, Table};
+use strongroom_core::{Error, ErrorCode, Snapshot, Table};
+use strongroom_store::redb::{key_from_text, to_text};
 
+use crate::host::Repository;
 use crate::output::json;
-use crate::output::text::visible;
 use crate::session::{Session, find_table, stdout};
+use strongroom_core::text::visible;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -36,14 +37,14 @@ pub(crate) struct Args {
     raw: bool,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
-    let (snapshot, table) = find_table(&repository, &args.snapshot, &args.table)?;
+    let (snapshot, table) = find_table(&*repository, &args.snapshot, &args.table)?;
     let keys = keys(&table, &args.key)?;
     let mut values = Vec::new();
     let mut found = None;
     for key in &keys {
-        values = look_up(&repository, &snapshot, &table, key)?;
+        values = look_up(&*repository, &snapshot, &table, key)?;
         if !values.is_empty() {
             found = Some(key);
             break;
@@ -98,13 +99,13 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 /// The values of a key. The order of the keys is the store's own, so all before it are read.
 fn look_up(
-    repository: &Repository,
+    repository: &dyn Repository,
     snapshot: &Snapshot,
     table: &Table,
     key: &[u8],
 ) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut values = Vec::new();
-    repository.scan(&snapshot.name, &table.name, |stored, value| {
+    repository.scan(&snapshot.name, &table.name, &mut |stored, value| {
         if stored == key {
             values.push(value.to_vec());
         }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use strongroom_command::Session;
+
 use crate::demo;
-use crate::paths::expand;
-use crate::session::Session;
+use crate::native::Native;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -23,16 +24,16 @@ pub(crate) struct Args {
     keep: Option<PathBuf>,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     match &args.keep {
         Some(dir) => {
-            let dir = expand(dir)?;
+            let dir = session.expand(dir)?;
             demo::place(&dir)?;
-            demo::run(session, &dir)
+            demo::run(native, session, &dir)
         }
         None => {
             let dir = tempfile::Builder::new().prefix("strongroom-demo-").tempdir()?;
-            demo::run(session, dir.path())
+            demo::run(native, session, dir.path())
         }
     }
 }

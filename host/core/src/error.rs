@@ -82,13 +82,14 @@ impl Error {
     }
 
     /// The same error with where it happened in front.
-    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
     }
 
     /// An error of the file system while something was done to a path.
-    pub(crate) fn io(doing: &str, path: &std::path::Path, e: &std::io::Error) -> Self {
+    pub fn io(doing: &str, path: &std::path::Path, e: &std::io::Error) -> Self {
         use std::io::ErrorKind as K;
         let code = match e.kind() {
             K::NotFound => ErrorCode::NotFound,

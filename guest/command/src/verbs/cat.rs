@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use strongroom::store::redb::to_text;
+use strongroom_store::redb::to_text;
 
 use crate::output::json;
-use crate::output::text::visible;
 use crate::session::{Session, find_table};
+use strongroom_core::text::visible;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -26,16 +26,16 @@ pub(crate) struct Args {
     table: String,
 }
 
-pub(crate) fn run(session: &Session, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
-    let (snapshot, table) = find_table(&repository, &args.snapshot, &args.table)?;
+    let (snapshot, table) = find_table(&*repository, &args.snapshot, &args.table)?;
     let as_json = session.json();
     // The lines would stand in each other's way, also where a pager shows them.
     session.bar.hide();
     let mut failed = None;
     // On the thread that scans, which is not this one.
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());
-    repository.scan(&snapshot.name, &table.name, |key, value| {
+    repository.scan(&snapshot.name, &table.name, &mut |key, value| {
         let written = if as_json {
             json::line(&mut out, &json::entry(&table.key_type, &table.value_type, key, value))
         } else {

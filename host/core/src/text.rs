@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// `1,234,567`
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -17,7 +17,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `1 table`, `2 tables`
-pub(crate) fn counted(number: u64, what: &str) -> String {
+pub fn counted(number: u64, what: &str) -> String {
     match (number, what) {
         (1, "entry") => "1 entry".to_owned(),
         (_, "entry") => format!("{} entries", count(number)),
@@ -27,7 +27,7 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
 }
 
 /// `232.0 MB`; decimal units.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -43,7 +43,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// `0.8 s`, `3 min 20 s`
-pub(crate) fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 0.0995 {
         format!("{} ms", time.as_millis())
@@ -56,19 +56,19 @@ pub(crate) fn duration(time: Duration) -> String {
 }
 
 /// `2026-01-31 10:15:00`, UTC.
-pub(crate) fn time(seconds: u64) -> String {
+pub fn time(seconds: u64) -> String {
     let timestamp =
         i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     timestamp.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// The first digits of an id.
-pub(crate) fn short(id: &str) -> &str {
+pub fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
 /// Text from a database on one line, with nothing in it that a terminal would act on.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

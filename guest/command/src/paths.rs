@@ -2,14 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom::{Error, ErrorCode};
+use strongroom_core::{Error, ErrorCode};
 
 use crate::exit::usage;
+use crate::host::Host;
 
 /// The absolute path that is meant: `~/` and environment variables are filled in.
 ///
 /// A variable that is not set is an error. If it counted as empty, `$DATA/backups` would be `/backups`.
-pub(crate) fn expand(path: &Path) -> anyhow::Result<PathBuf> {
+pub fn expand(host: &dyn Host, path: &Path) -> anyhow::Result<PathBuf> {
+    let expanded = fill_in(path)?;
+    host.absolute(&expanded)
+        .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into())
+}
+
+fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(usage("a path is empty; perhaps a variable in the shell's command line is not set"));
     }
@@ -24,8 +31,7 @@ pub(crate) fn expand(path: &Path) -> anyhow::Result<PathBuf> {
     if expanded.starts_with("~") {
         return Err(usage(format!("{}: there is no home directory to put for ~", path.display())));
     }
-    std::path::absolute(&expanded)
-        .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into())
+    Ok(expanded.into_owned())
 }
 
 #[cfg(test)]
@@ -33,7 +39,7 @@ mod tests {
     use super::*;
 
     fn expanded(path: &str) -> PathBuf {
-        expand(Path::new(path)).unwrap()
+        std::path::absolute(fill_in(Path::new(path)).unwrap()).unwrap()
     }
 
     #[test]
@@ -54,8 +60,8 @@ mod tests {
 
     #[test]
     fn what_is_not_set_is_an_error_that_names_it() {
-        let e = expand(Path::new("/data/$NO_SUCH_VARIABLE_HERE/x")).unwrap_err();
+        let e = fill_in(Path::new("/data/$NO_SUCH_VARIABLE_HERE/x")).unwrap_err();
         assert!(e.to_string().contains("NO_SUCH_VARIABLE_HERE"), "{e}");
-        assert!(expand(Path::new("")).is_err());
+        assert!(fill_in(Path::new("")).is_err());
     }
 }

@@ -4,7 +4,7 @@
 const MESSAGE_MAX: usize = 8 << 10;
 
 /// The text of what a component printed, with everything that a terminal would act on made visible.
-pub(crate) fn readable(printed: &[u8]) -> String {
+pub fn readable(printed: &[u8]) -> String {
     let mut text = String::new();
     for c in String::from_utf8_lossy(printed).chars() {
         show(c, &mut text);
@@ -13,12 +13,12 @@ pub(crate) fn readable(printed: &[u8]) -> String {
 }
 
 /// The beginning of a message of a component's, likewise.
-pub(crate) fn message(text: &str) -> String {
+pub fn message(text: &str) -> String {
     excerpt(text, MESSAGE_MAX)
 }
 
 /// At most about `max` bytes of what a component says, and how much there was more.
-pub(crate) fn excerpt(text: &str, max: usize) -> String {
+pub fn excerpt(text: &str, max: usize) -> String {
     let end = text.floor_char_boundary(max);
     let shown = readable(&text.as_bytes()[..end]);
     let more = text.len() - end;
@@ -39,14 +39,14 @@ fn show(c: char, text: &mut String) {
 
 /// Makes a stream of bytes readable that is cut anywhere.
 #[derive(Default)]
-pub(crate) struct Filter {
+pub struct Filter {
     /// The beginning of a character.
     cut: Vec<u8>,
 }
 
 impl Filter {
     /// What may be shown now.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> String {
+    pub fn push(&mut self, bytes: &[u8]) -> String {
         self.cut.extend_from_slice(bytes);
         let whole = match std::str::from_utf8(&self.cut) {
             // Only the last character can be incomplete.

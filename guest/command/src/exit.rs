@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use serde::Serialize;
-use strongroom::{Error, ErrorCode};
+use strongroom_core::{Error, ErrorCode};
 
 use crate::output::json;
 
@@ -44,7 +44,7 @@ impl fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 /// An error of the command line.
-pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
