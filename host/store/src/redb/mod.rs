@@ -15,6 +15,7 @@
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
 mod contain;
+mod driver;
 mod fault;
 mod open;
 mod order;
