@@ -15,6 +15,9 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+/// Verbs that are not for components, wherever they run.
+pub const NATIVE_ONLY: [&str; 2] = ["demo", "component"];
+
 pub use args::{Budgets, Global};
 pub use exit::usage;
 pub use host::{Host, Program, Repository};

@@ -54,12 +54,14 @@ impl Host for Native {
         Ok(Box::new(crate::repository::Native(self.open(dir, bar)?)))
     }
 
-    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+    fn absolute(&self, path: &Path) -> Result<PathBuf, Error> {
         std::path::absolute(path)
+            .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", path.display())))
     }
 
-    fn terminal_width(&self) -> fn() -> Option<usize> {
-        || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into())
+    fn bar(&self, seen: bool) -> Bar {
+        let width = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into());
+        if seen { Bar::visible(width) } else { Bar::hidden() }
     }
 
     fn is_cancelled(&self) -> bool {

@@ -33,6 +33,7 @@ mod text;
 mod typed;
 mod writer;
 
+pub use contain::is_contained;
 pub use sink::RedbSink;
 pub use store::RedbStore;
 pub use text::{key_from_text, to_text};
