@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use strongroom_core::{Bar, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
 
 use crate::args::Global;
+use crate::policy::PolicyArgs;
 use crate::session::Session;
 
 /// A program that has the verbs, and perhaps some of its own.
@@ -59,6 +60,8 @@ pub enum Special {
     Threads,
     /// `--permission-override`: files have permissions.
     Permissions,
+    /// `--policy`, `--accept` and the like: there is a sandbox for policies.
+    Policies,
 }
 
 /// What to back up, and as what.
@@ -78,6 +81,10 @@ pub struct Backup<'a> {
     pub threads: Option<usize>,
     /// Takes the directory away from others instead of refusing one that they can see.
     pub override_permissions: bool,
+    /// Which policy is asked.
+    pub policy: &'a PolicyArgs,
+    /// Publishes the snapshot also if the policy refuses it.
+    pub accept: bool,
 }
 
 /// What to restore, and how.

@@ -52,6 +52,11 @@ impl<'h> Session<'h> {
         self.global.json
     }
 
+    /// Whether nothing is to be said that was not asked for.
+    pub fn quiet(&self) -> bool {
+        self.global.quiet
+    }
+
     /// The absolute path that is meant, with `~/` and variables filled in.
     pub fn expand(&self, path: &Path) -> anyhow::Result<PathBuf> {
         expand(self.host, path)
@@ -68,8 +73,12 @@ impl<'h> Session<'h> {
 
     /// The repository to read from; without `--repo`, in the current directory.
     pub(crate) fn repository(&self) -> anyhow::Result<Box<dyn Repository + 'h>> {
-        let dir = self.expand(self.global.repo.as_deref().unwrap_or(Path::new(REPOSITORY)))?;
-        self.host.repository(&dir, &self.bar)
+        self.host.repository(&self.repository_dir()?, &self.bar)
+    }
+
+    /// Where the repository to read from is.
+    pub fn repository_dir(&self) -> anyhow::Result<PathBuf> {
+        self.expand(self.global.repo.as_deref().unwrap_or(Path::new(REPOSITORY)))
     }
 
     /// Fails if the run was asked to stop.

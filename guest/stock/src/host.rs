@@ -78,6 +78,9 @@ impl Host for Stock {
             }
             Special::Component => "here the engine is in the file that is run",
             Special::Threads => "here one thread copies; the native strongroom command has more",
+            Special::Policies => {
+                "here nobody can be asked: policies run in a sandbox of the native strongroom command"
+            }
             Special::Permissions => {
                 "a component can neither see nor change permissions; run `chmod 700` on the directory"
             }

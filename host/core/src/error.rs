@@ -34,6 +34,8 @@ pub enum ErrorCode {
     Cancelled,
     /// A run in the sandbox went past a budget.
     Budget,
+    /// A policy said no.
+    Refused,
     /// None of these: read the message.
     Other,
 }
@@ -55,6 +57,7 @@ impl ErrorCode {
             ErrorCode::Unsupported => "unsupported",
             ErrorCode::Cancelled => "cancelled",
             ErrorCode::Budget => "budget",
+            ErrorCode::Refused => "refused",
             ErrorCode::Other => "other",
         }
     }

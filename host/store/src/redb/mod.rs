@@ -14,6 +14,7 @@
 //! **Damage.** redb trusts a file that was closed cleanly, and may panic on a damaged one. Every call that reads one is
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
+mod batched;
 mod contain;
 mod driver;
 mod fault;

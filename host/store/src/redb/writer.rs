@@ -1,6 +1,7 @@
 //! What fills the database of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction,
 //! so one stack frame owns them all, and is told what to do.
 
+use super::batched::Batched;
 use super::contain::contain;
 use super::fault::fault;
 use super::order;
@@ -78,7 +79,7 @@ impl Writer {
             let backend = FileBackend::new(file).map_err(|error| fault(what, error))?;
             let database = Builder::new()
                 .set_cache_size(CACHE)
-                .create_with_backend(backend)
+                .create_with_backend(Batched::new(backend))
                 .map_err(|error| fault(what, error))?;
             Ok(Box::new(Self { table: None, batch: Some(Batch::begin(&database)?), database }))
         })
