@@ -34,39 +34,59 @@ impl Encoding {
     }
 }
 
-/// Appends a payload for `content` to `out`: compressed if that saves at least an eighth, else as it is.
-pub(crate) fn encode(content: &[u8], out: &mut Vec<u8>) -> Encoding {
-    let start = out.len();
-    if content.len() >= SHORT {
-        out.resize(start + snap::raw::max_compress_len(content.len()), 0);
-        if let Ok(len) = snap::raw::Encoder::new().compress(content, &mut out[start..])
-            && len <= content.len() - content.len() / 8
-        {
-            out.truncate(start + len);
-            return Encoding::Snappy;
-        }
-        out.truncate(start);
+/// Makes content smaller. It is kept for one content after another, for its tables and its room.
+pub(crate) struct Encoder {
+    snappy: snap::raw::Encoder,
+    /// Never made smaller, for making it larger fills it with zeros.
+    room: Vec<u8>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { snappy: snap::raw::Encoder::new(), room: Vec::new() }
     }
-    out.extend_from_slice(content);
-    Encoding::Raw
+}
+
+impl Encoder {
+    /// Appends a payload for `content` to `out`: compressed if that saves at least an eighth, else as it is.
+    pub(crate) fn encode(&mut self, content: &[u8], out: &mut Vec<u8>) -> Encoding {
+        if content.len() >= SHORT {
+            let most = snap::raw::max_compress_len(content.len());
+            if self.room.len() < most {
+                self.room.resize(most, 0);
+            }
+            if let Ok(len) = self.snappy.compress(content, &mut self.room)
+                && len <= content.len() - content.len() / 8
+            {
+                out.extend_from_slice(&self.room[..len]);
+                return Encoding::Snappy;
+            }
+        }
+        out.extend_from_slice(content);
+        Encoding::Raw
+    }
 }
 
 /// Shorter content is not worth the try.
 const SHORT: usize = 64;
 
-/// The content of a payload, which has exactly `len` bytes.
-pub(crate) fn decode(encoding: Encoding, payload: &[u8], len: usize) -> Result<Vec<u8>> {
+/// Puts the content of a payload, which has exactly `len` bytes, into `content`; what was there is gone.
+pub(crate) fn decode(encoding: Encoding, payload: &[u8], len: usize, content: &mut Vec<u8>) -> Result<()> {
     let other_length = || Error::damaged("a payload has another length than its object says");
     match encoding {
-        Encoding::Raw if payload.len() == len => Ok(payload.to_vec()),
+        Encoding::Raw if payload.len() == len => {
+            content.clear();
+            content.extend_from_slice(payload);
+            Ok(())
+        }
         Encoding::Raw => Err(other_length()),
         Encoding::Snappy => {
             if snap::raw::decompress_len(payload).ok() != Some(len) {
                 return Err(other_length());
             }
-            let mut content = vec![0; len];
-            match snap::raw::Decoder::new().decompress(payload, &mut content) {
-                Ok(n) if n == len => Ok(content),
+            content.resize(len, 0);
+            match snap::raw::Decoder::new().decompress(payload, content) {
+                Ok(n) if n == len => Ok(()),
                 Ok(_) => Err(other_length()),
                 Err(e) => Err(Error::damaged(format!("a payload cannot be decompressed ({e})"))),
             }
@@ -86,14 +106,16 @@ mod tests {
             before in 0usize..40,
         ) {
             let mut out = vec![1; before];
-            let encoding = encode(&content, &mut out);
-            prop_assert_eq!(decode(encoding, &out[before..], content.len()).unwrap(), &content[..]);
+            let encoding = Encoder::default().encode(&content, &mut out);
+            let mut read_back = vec![2; before];
+            decode(encoding, &out[before..], content.len(), &mut read_back).unwrap();
+            prop_assert_eq!(read_back, &content[..]);
             prop_assert!(out.len() - before <= content.len());
         }
 
         #[test]
         fn garbage_never_panics(payload in prop::collection::vec(any::<u8>(), 0..300), len in 0usize..4096) {
-            let _ = decode(Encoding::Snappy, &payload, len);
+            let _ = decode(Encoding::Snappy, &payload, len, &mut Vec::new());
         }
     }
 }

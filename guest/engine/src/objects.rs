@@ -143,6 +143,9 @@ impl OpenPack {
             None => {
                 let wanted = if ahead { len.max(WINDOW) } else { len };
                 self.window = self.file.read_at(offset, wanted)?;
+                if self.window.len() < len {
+                    self.window = self.file.read(offset, len)?;
+                }
                 self.window_at = offset;
                 0..len.min(self.window.len())
             }

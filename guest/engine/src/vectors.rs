@@ -129,7 +129,7 @@ fn answer(question: &str) -> String {
         "object" => {
             let (kind, content) = (kind(words[1], words[2]), bytes(words[3]));
             let mut stored = Vec::new();
-            object::encode(kind, &content, &mut stored).unwrap();
+            object::Encoder::default().encode(kind, &content, &mut stored).unwrap();
             assert_eq!(object::decode(kind, kind.id_of(&content), &stored).unwrap(), content);
             hex(&stored)
         }

@@ -1,5 +1,7 @@
 //! Looks at the repository and at the store, and says what is to be done.
 
+use std::collections::HashSet;
+
 use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;
@@ -35,7 +37,9 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
 
     let all = store.tables()?;
     catalog::check(&all)?;
-    let chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let mut chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let leave_out: HashSet<&str> = job.leave_out.iter().map(String::as_str).collect();
+    chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
     index::mend(vault, progress)?;
@@ -67,6 +71,7 @@ impl From<&Table> for PlannedTable {
         Self {
             name: table.name.clone(),
             multimap: table.multimap,
+            entries: table.entries,
             identity: table.identity.clone(),
             key_type: table.key_type.clone(),
             value_type: table.value_type.clone(),

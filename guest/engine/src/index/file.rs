@@ -44,7 +44,7 @@ impl IndexFile {
 
     fn read(name: &str, file: Box<dyn VaultFile>) -> Result<Self> {
         let wrong = || Error::damaged("this is not an index, or its head is not what was written");
-        let head = file.read_at(0, HEAD)?;
+        let head = file.read(0, HEAD)?;
         let mut fields = Cursor(&head);
         if fields.array() != Some(MAGIC) {
             return Err(wrong());
@@ -55,7 +55,7 @@ impl IndexFile {
         if packs > PACKS_MAX || zero != 0 {
             return Err(wrong());
         }
-        let rest = file.read_at(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
+        let rest = file.read(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
         let (list, checksum) = rest.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
         if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum)
         {
@@ -86,7 +86,7 @@ impl IndexFile {
     /// The entries of a block, checked.
     pub(crate) fn block(&self, number: u64) -> Result<Vec<Numbered>> {
         let len = self.len_of(number) * ENTRY + CHECKSUM;
-        self.entries_of(number, &self.file.read_at(self.blocks_at + number * BLOCK as u64, len)?)
+        self.entries_of(number, &self.file.read(self.blocks_at + number * BLOCK as u64, len)?)
     }
 
     fn entries_of(&self, number: u64, bytes: &[u8]) -> Result<Vec<Numbered>> {
@@ -112,7 +112,7 @@ impl IndexFile {
     pub(crate) fn check(&self) -> Result<()> {
         const AT_ONCE: u64 = 256;
         for first in (0..self.blocks()).step_by(AT_ONCE as usize) {
-            let read = self.file.read_at(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
+            let read = self.file.read(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
             for (number, block) in (first..).zip(read.chunks(BLOCK)) {
                 self.entries_of(number, block)?;
             }

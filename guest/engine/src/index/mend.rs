@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Change, DIR, Index, update};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
+use crate::pack;
 use crate::progress::{Level, Progress};
 use crate::vault::Vault;
 
@@ -45,9 +46,23 @@ pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
     if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
         return Ok(());
     }
+    make_durable(vault, &change.packs)?;
     if taken_over > 0 {
         let message = format!("{taken_over} pack(s) that the index does not know are taken into it");
         progress.log(Level::Info, &message);
     }
     update(vault, change).place("while the index is brought up to date")
+}
+
+/// Makes packs durable that come from elsewhere: from a run that was killed before it could, or from a copy. What the
+/// index names counts as durable, and snapshots are built on it.
+fn make_durable(vault: &dyn Vault, packs: &[Id]) -> Result<()> {
+    for pack in packs {
+        match vault.open(&pack::path(*pack)) {
+            Ok(file) => file.sync()?,
+            Err(e) if e.code == Code::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if packs.is_empty() { Ok(()) } else { vault.sync_dir(pack::DIR) }
 }

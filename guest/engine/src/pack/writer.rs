@@ -28,6 +28,7 @@ struct Open {
     /// Written to the file, and waiting in the buffer.
     written: u64,
     buffer: Vec<u8>,
+    encoder: object::Encoder,
     entries: HashMap<Id, Entry>,
 }
 
@@ -54,7 +55,7 @@ impl<'a> Packer<'a> {
     pub(crate) fn add(&mut self, kind: Kind, content: &[u8]) -> Result<(Id, u64)> {
         let open = self.open()?;
         let start = open.buffer.len();
-        let id = object::encode(kind, content, &mut open.buffer)?;
+        let id = open.encoder.encode(kind, content, &mut open.buffer)?;
         Ok((id, self.added(id, start)?))
     }
 
@@ -142,6 +143,7 @@ fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
         path,
         written: 0,
         buffer: Vec::with_capacity(BUFFER + (256 << 10)),
+        encoder: object::Encoder::default(),
         entries: HashMap::new(),
     })
 }

@@ -13,6 +13,7 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
         name: name.into(),
         source: "test".into(),
         tables: None,
+        leave_out: Vec::new(),
         position: None,
         time: 1_700_000_000,
         parts,

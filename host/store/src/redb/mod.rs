@@ -14,7 +14,9 @@
 //! **Damage.** redb trusts a file that was closed cleanly, and may panic on a damaged one. Every call that reads one is
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
+mod batched;
 mod contain;
+mod driver;
 mod fault;
 mod open;
 mod order;
@@ -32,6 +34,7 @@ mod text;
 mod typed;
 mod writer;
 
+pub use contain::is_contained;
 pub use sink::RedbSink;
 pub use store::RedbStore;
 pub use text::{key_from_text, to_text};
