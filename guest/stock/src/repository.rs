@@ -92,6 +92,7 @@ impl host::Repository for Repository {
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             full_scan: false,
             parts: 1,
+            leave_out: Vec::new(),
             options: Vec::new(),
         };
         self.run(Some("a backup"), || {
