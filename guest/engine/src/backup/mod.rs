@@ -84,6 +84,8 @@ struct State {
 struct PlannedTable {
     name: String,
     multimap: bool,
+    /// As the store counts them.
+    entries: u64,
     identity: Vec<u8>,
     key_type: String,
     value_type: String,

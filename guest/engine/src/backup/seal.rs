@@ -95,6 +95,17 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         }
         let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+        if entries != table.entries {
+            // Pages that were overwritten under the scan, or marks between which entries fell through.
+            let (name, counted) = (&table.name, table.entries);
+            return Err(Error::new(
+                Code::Io,
+                format!(
+                    "the store gave {entries} entries of table {name:?} and counts {counted}; nothing was published. \
+                     If the database is sound, run it again"
+                ),
+            ));
+        }
         tables.push(Table {
             name: table.name.clone(),
             multimap: table.multimap,
