@@ -22,17 +22,28 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let root = here.join("../..");
-    for path in
-        ["guest/engine/src", "guest/engine/Cargo.toml", "guest/component", "wit", "Cargo.toml", "Cargo.lock"]
-    {
+    for path in [
+        "guest/engine/src",
+        "guest/engine/Cargo.toml",
+        "guest/component",
+        "guest/policy/src",
+        "guest/policy/Cargo.toml",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     println!("cargo::rerun-if-env-changed=RUSTUP_TOOLCHAIN");
     ensure_target(&root);
-    build(&root, &out, "strongroom-component");
-    let built = out.join("guest").join(TARGET).join("guest/strongroom_component.wasm");
-    if let Err(e) = std::fs::copy(&built, out.join("engine.wasm")) {
-        fail(&format!("the component was built but is not at {}: {e}", built.display()));
+    // One at a time: together they would share features of their dependencies, and the policy would get `std`.
+    for (package, name) in [("strongroom-component", "engine.wasm"), ("strongroom-policy", "policy.wasm")] {
+        build(&root, &out, package);
+        let file = format!("guest/{}.wasm", package.replace('-', "_"));
+        let built = out.join("guest").join(TARGET).join(file);
+        if let Err(e) = std::fs::copy(&built, out.join(name)) {
+            fail(&format!("{package} was built but is not at {}: {e}", built.display()));
+        }
     }
 }
 
@@ -84,7 +95,7 @@ fn build(root: &Path, out: &Path, package: &str) {
     match cargo.output() {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
-            fail(&format!("the component does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
+            fail(&format!("{package} does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
         }
         Err(e) => fail(&format!("cargo cannot be run: {e}")),
     }

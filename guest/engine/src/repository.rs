@@ -72,12 +72,38 @@ pub(crate) fn prepare(vault: &dyn Vault) -> Result<()> {
     if !there {
         create(vault)?;
     }
+    clear(vault, &unfinished(vault)?)
+}
+
+/// What unfinished runs left: paths and lengths.
+pub(crate) fn unfinished(vault: &dyn Vault) -> Result<Vec<(String, u64)>> {
+    let mut unfinished = Vec::new();
     for dir in ["", pack::DIR, index::DIR, snapshot::DIR] {
         for name in vault.list(dir)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-            vault.remove(&join(dir, name))?;
+            let path = join(dir, name);
+            unfinished.push((path.clone(), vault.len(&path)?));
         }
     }
-    Ok(())
+    Ok(unfinished)
+}
+
+/// Takes unfinished files away.
+pub(crate) fn clear(vault: &dyn Vault, unfinished: &[(String, u64)]) -> Result<()> {
+    unfinished.iter().try_for_each(|(path, _)| vault.remove(path))
+}
+
+/// Bytes of all files of the repository, without the lock.
+pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
+    let mut bytes = vault.len(FILE)?;
+    for name in vault.list("")?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+        bytes += vault.len(name)?;
+    }
+    for dir in DIRS {
+        for name in vault.list(dir)? {
+            bytes += vault.len(&join(dir, &name))?;
+        }
+    }
+    Ok(bytes)
 }
 
 fn refuse_foreign(vault: &dyn Vault) -> Result<()> {

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::args::Global;
+use strongroom_command::Global;
 
 /// Listens from here on.
 pub(crate) fn start(global: &Global) {

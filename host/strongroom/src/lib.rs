@@ -36,12 +36,13 @@
 //!
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
+mod admission;
 mod backup;
-mod directory;
-mod error;
+mod forget;
 mod host;
-mod lock;
 mod model;
+mod policy;
+mod prune;
 mod read;
 mod repository;
 mod restore;
@@ -49,14 +50,20 @@ mod sandbox;
 mod source;
 
 pub use backup::Backup;
-pub use error::{Error, ErrorCode, Result};
-pub use host::progress::{Cancel, OnProgress, Progress};
-pub use model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+pub use forget::Forget;
+pub use host::progress::{Cancel, OnProgress};
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use policy::{
+    Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
+    Simulation, TimeZone, Timeline, Trial,
+};
+pub use prune::Prune;
 pub use repository::Repository;
-pub use restore::{Restore, Restored};
+pub use restore::Restore;
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
 pub use source::Source;
-pub use strongroom_artifacts::ENGINE;
+pub use strongroom_artifacts::{ENGINE, POLICY};
+pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
 pub use strongroom_store::{Entries, Sink, Store};

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use strongroom_store::frame::Decoder;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
 use crate::repository::Repository;
 use crate::sandbox::Access;
+use crate::{Error, ErrorCode, Result};
 
 /// Bytes that are asked of the engine at once.
 const CHUNK: u32 = 1 << 20;

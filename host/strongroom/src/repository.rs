@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::directory;
-use crate::error::{Error, ErrorCode, Result};
-use crate::host::progress::{Cancel, OnProgress, Progress};
+use crate::host::progress::{Cancel, OnProgress};
 use crate::host::{Grants, Meter};
-use crate::model::{Damage, Depth, Snapshot, Snapshots, Table, Verified};
+use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified};
 use crate::sandbox::{Access, Instance, Memory, Sandbox, on_own_thread, wit};
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::directory;
 
 /// A directory of snapshots.
 ///
@@ -21,8 +21,12 @@ pub struct Repository {
     dir: PathBuf,
     sandbox: Sandbox,
     on_progress: Option<OnProgress>,
+    on_warning: Option<OnWarning>,
     cancel: Cancel,
 }
+
+/// Is told, once for each, what a caller should know of a verb that went well.
+type OnWarning = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Repository {
     /// The repository in this directory, which need not exist yet: the first backup makes it.
@@ -34,7 +38,7 @@ impl Repository {
     pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
         let dir = dir.as_ref();
         let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
-        Ok(Self { dir: absolute, sandbox, on_progress: None, cancel: Cancel::new() })
+        Ok(Self { dir: absolute, sandbox, on_progress: None, on_warning: None, cancel: Cancel::new() })
     }
 
     /// Where it is.
@@ -49,6 +53,14 @@ impl Repository {
         self
     }
 
+    /// Tells this function what the caller of a verb that went well should know: that a policy failed, and so was not
+    /// heeded. It is logged too.
+    #[must_use]
+    pub fn on_warning(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Arc::new(tell));
+        self
+    }
+
     /// Lets whoever holds this token stop the verbs.
     #[must_use]
     pub fn cancel_with(mut self, cancel: Cancel) -> Self {
@@ -60,10 +72,10 @@ impl Repository {
     pub fn snapshots(&self) -> Result<Snapshots> {
         let (snapshots, damage) =
             self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
-        Ok(Snapshots {
-            snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
-            damage: damage.into_iter().map(Damage::from).collect(),
-        })
+        let mut all = Snapshots::default();
+        all.snapshots = snapshots.into_iter().map(Snapshot::from).collect();
+        all.damage = damage.into_iter().map(Damage::from).collect();
+        Ok(all)
     }
 
     /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
@@ -85,20 +97,23 @@ impl Repository {
             Depth::Structure => wit::Depth::Structure,
             Depth::Data => wit::Depth::Data,
             Depth::Sample { permille, number } => wit::Depth::Sample((permille, number)),
+            _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
         let verified = self.read("verify", |engine| {
             engine.call(|engine, store| engine.call_verify(store, snapshot, depth))
         })?;
-        Ok(Verified {
-            snapshots: verified.snapshots,
-            objects: verified.objects,
-            bytes: verified.bytes,
-            damage: verified.damage.into_iter().map(Damage::from).collect(),
-        })
+        Ok(verified.into())
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    pub(crate) fn warn(&self, message: &str) {
+        tracing::warn!("{message}");
+        if let Some(tell) = &self.on_warning {
+            tell(message);
+        }
     }
 
     pub(crate) fn meter(&self) -> Meter {

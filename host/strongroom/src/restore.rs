@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use strongroom_store::Sink;
 use strongroom_store::redb::RedbSink;
 
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
-use crate::model::{Damage, Snapshot};
+use crate::model::{Damage, Restored};
 use crate::repository::Repository;
 use crate::sandbox::Access;
+use crate::{Error, ErrorCode, Result};
 
 /// How to restore.
 #[derive(Debug, Clone, Default)]
@@ -49,16 +49,6 @@ impl Restore {
     }
 }
 
-/// What was restored.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Restored {
-    /// From which snapshot.
-    pub snapshot: Snapshot,
-    /// Tables that were left out because they could not be read in full.
-    pub damage: Vec<Damage>,
-}
-
 impl Repository {
     /// Restores a snapshot to a new redb database, which the application opens with its own definitions.
     ///
@@ -90,10 +80,7 @@ impl Repository {
                 )
             })?;
             finished.publish()?;
-            Ok(Restored {
-                snapshot: snapshot.clone(),
-                damage: damage.into_iter().map(Damage::from).collect(),
-            })
+            Ok(Restored::new(snapshot.clone(), damage.into_iter().map(Damage::from).collect()))
         })
     }
 }

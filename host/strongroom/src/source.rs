@@ -7,7 +7,7 @@ use strongroom_store::redb::RedbStore;
 
 use redb::ReadableDatabase as _;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// Something that can be backed up: it opens a [`Store`], which is one moment of it.
 ///

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
 pub use prepare::prepare;
-pub use seal::{publish, seal};
+pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};
 use crate::pack::Pack;
@@ -28,6 +28,8 @@ pub struct Job {
     pub source: String,
     /// Which of its tables, as globs; `None` is all.
     pub tables: Option<Vec<String>>,
+    /// Of those, the ones to leave out, by their exact names.
+    pub leave_out: Vec<String>,
     /// Where the store should look for its position.
     pub position: Option<String>,
     /// Seconds since 1970, UTC.

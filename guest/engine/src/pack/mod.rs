@@ -21,7 +21,7 @@ use crate::vault::{Vault, VaultFile};
 pub(crate) const DIR: &str = "packs";
 
 const MAGIC: [u8; 8] = *b"SRpack01";
-const TRAILER: usize = 16;
+pub(crate) const TRAILER: usize = 16;
 
 /// A pack is ended when it has this many bytes.
 pub(crate) const TARGET: u64 = 64 << 20;

@@ -3,6 +3,7 @@
 mod bank;
 mod shapes;
 mod types;
+pub(crate) mod verb;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,11 +12,12 @@ use anyhow::{Context, bail, ensure};
 use redb::{Database, ReadableDatabase};
 use serde::Serialize;
 use strongroom::{Backup, Depth, Repository, Restore, Snapshot};
+use strongroom_command::Session;
 
-use crate::output::text::{count, counted, duration, short, size};
-use crate::session::Session;
+use crate::native::Native;
 use bank::Writer;
 use shapes::SHAPES;
+use strongroom_core::text::{count, counted, duration, short, size};
 
 /// The figures, for programs.
 #[derive(Debug, Default, Serialize)]
@@ -42,7 +44,7 @@ pub(crate) fn place(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Tells the story in this directory.
-pub(crate) fn run(session: &Session, dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(native: &Native, session: &Session<'_>, dir: &Path) -> anyhow::Result<()> {
     let mut figures = Figures::default();
     session.say(format!(
         "Strongroom backs up a redb database while it is in use. This happens in {}.\n",
@@ -51,7 +53,7 @@ pub(crate) fn run(session: &Session, dir: &Path) -> anyhow::Result<()> {
     let path = dir.join("app.redb");
     let db = make(&path).with_context(|| format!("cannot make {}", path.display()))?;
     figures.database_bytes = length(&path);
-    let repository = session.open(&dir.join("backups"))?;
+    let repository = native.open(&dir.join("backups"), &session.bar)?;
 
     let writer = Writer::new();
     let snapshots = std::thread::scope(|scope| {
@@ -106,7 +108,7 @@ fn make(path: &Path) -> anyhow::Result<Database> {
 }
 
 fn back_up_twice(
-    session: &Session,
+    session: &Session<'_>,
     db: &Database,
     repository: &Repository,
     writer: &Writer,
@@ -158,7 +160,7 @@ fn back_up_twice(
 
 /// Restores a snapshot, and looks at every table of it as the application does.
 fn restore_and_check(
-    session: &Session,
+    session: &Session<'_>,
     repository: &Repository,
     snapshot: &Snapshot,
     dir: &Path,

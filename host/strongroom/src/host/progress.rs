@@ -4,25 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::error::{Error, ErrorCode};
+use strongroom_core::Progress;
+
 use crate::sandbox::State;
 use crate::sandbox::wit_backup::progress;
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress<'a> {
-    /// What is being done: `copy`, `seal`, `restore`, `verify`.
-    pub phase: &'a str,
-    /// Bytes of keys and values (or, while verifying, of content) that are done.
-    pub bytes: u64,
-    /// Entries that are done.
-    pub entries: u64,
-    /// About how many bytes there are in all; 0 if that is not known.
-    pub bytes_total: u64,
-    /// How many entries there are in all; 0 if that is not known.
-    pub entries_total: u64,
-}
+use crate::{Error, ErrorCode};
 
 /// Is told how far a run is, about ten times a second or more, from whatever thread is at work.
 pub type OnProgress = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
@@ -133,13 +119,12 @@ impl Meter {
         let add = |sum: &AtomicU64, more: u64| sum.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
         let (bytes, entries) = (add(&self.bytes, bytes), add(&self.entries, entries));
         if let Some(on_progress) = &self.on_progress {
-            on_progress(Progress {
-                phase,
-                bytes,
-                entries,
-                bytes_total: self.bytes_total.load(Ordering::Relaxed),
-                entries_total: self.entries_total.load(Ordering::Relaxed),
-            });
+            let mut progress = Progress::default();
+            progress.phase = phase;
+            (progress.bytes, progress.entries) = (bytes, entries);
+            progress.bytes_total = self.bytes_total.load(Ordering::Relaxed);
+            progress.entries_total = self.entries_total.load(Ordering::Relaxed);
+            on_progress(progress);
         }
         !self.is_over()
     }

@@ -12,10 +12,10 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::bindings::strongroom::backup::progress;
 use super::bindings::strongroom::kv::{kv_sink, kv_store};
 use super::limits::Limiter;
-use super::log::readable;
 use super::{Backup, Memory, Sandbox, TICK, wit};
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::readable;
 
 /// How an instance gets at the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,32 +199,9 @@ fn failure(e: &wasmtime::Error, stderr: &MemoryOutputPipe, memory: &Memory, sand
 }
 
 /// Without the lines of the backtrace.
-fn root_cause(e: &wasmtime::Error) -> String {
+pub(crate) fn root_cause(e: &wasmtime::Error) -> String {
     let causes: Vec<String> = e.chain().map(ToString::to_string).collect();
     let causes = causes.iter().filter(|cause| !cause.starts_with("error while executing"));
     let text = causes.map(String::as_str).collect::<Vec<_>>().join(": ");
     if text.is_empty() { e.to_string() } else { text }
-}
-
-impl From<wit::Error> for Error {
-    fn from(e: wit::Error) -> Self {
-        use wit::ErrorCode as W;
-        let code = match e.code {
-            W::NotFound => ErrorCode::NotFound,
-            W::Exists => ErrorCode::Exists,
-            W::Invalid => ErrorCode::Invalid,
-            W::NoRepository => ErrorCode::NoRepository,
-            W::NewerFormat => ErrorCode::NewerFormat,
-            W::Locked => ErrorCode::Locked,
-            W::Damaged => ErrorCode::Damaged,
-            W::Denied => ErrorCode::Denied,
-            W::Full => ErrorCode::Full,
-            W::Io => ErrorCode::Io,
-            W::Unsupported => ErrorCode::Unsupported,
-            W::Cancelled => ErrorCode::Cancelled,
-            W::Other => ErrorCode::Other,
-        };
-        // What a component says may be shown on a terminal.
-        Error::new(code, readable(e.message.as_bytes()))
-    }
 }

@@ -4,7 +4,7 @@
 //! share unless they are told not to; so each job gets a thread, a private runtime, and a mask of its own, all of
 //! which end with it.
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// Runs `job` on a thread of its own and waits for it.
 pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {

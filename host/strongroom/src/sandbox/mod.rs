@@ -4,7 +4,6 @@ mod bindings;
 mod instance;
 mod job;
 mod limits;
-mod log;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -20,13 +19,13 @@ pub(crate) use bindings::exports::strongroom::kv::kv_store::{
 pub(crate) use bindings::strongroom::backup as wit_backup;
 pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
-pub(crate) use instance::{Access, Instance, State};
+pub(crate) use instance::{Access, Instance, State, root_cause};
 pub(crate) use job::on_own_thread;
 pub use limits::Budgets;
-pub(crate) use limits::Memory;
-pub(crate) use log::readable;
+pub(crate) use limits::{Limiter, Memory};
+pub(crate) use strongroom_core::readable;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// The engine as it runs: compiled, with its budgets. Clones are cheap and share the compiled code.
 #[derive(Clone)]
@@ -48,7 +47,8 @@ pub struct SandboxBuilder {
     interrupts: Option<bool>,
 }
 
-enum CacheDir {
+/// Where compiled code is kept.
+pub(crate) enum CacheDir {
     Default,
     None,
     At(PathBuf),
@@ -161,7 +161,7 @@ impl SandboxBuilder {
 }
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.
-fn cache(dir: &CacheDir) -> Option<Cache> {
+pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
     let dir = match dir {
         CacheDir::None => return None,
         CacheDir::At(dir) => dir.clone(),

@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit;
+use crate::verbs::{backup, cat, get, restore, snapshots, tables, verify};
+
+/// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
+#[derive(Parser)]
+#[command(name = "strongroom", version, after_help = "`strongroom help VERB` has examples.", after_long_help = exit::TABLE)]
+#[command(
+    disable_help_subcommand = false,
+    arg_required_else_help = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
+    max_term_width = 110
+)]
+pub(crate) struct Args<Own: Subcommand> {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb<Own>,
+}
+
+/// What every verb takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "For every verb")]
+pub struct Global {
+    /// The directory of snapshots [default: `backups`, beside the database or, for other verbs than `backup`, here]
+    #[arg(long, global = true, value_name = "DIR", env = "STRONGROOM_REPO")]
+    pub repo: Option<PathBuf>,
+
+    /// Print one JSON object per line
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Tell on stderr what is done; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// Say nothing but what was asked for, and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// How the sandbox is set up.
+    #[command(flatten)]
+    pub budgets: Budgets,
+}
+
+/// What the sandbox of a run may use, and what runs in it.
+#[derive(Debug, clap::Args)]
+pub struct Budgets {
+    /// Memory that the engine may use [default: 256]
+    #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub memory: Option<u32>,
+
+    /// Time that the run may take [default: no limit]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: Option<u32>,
+
+    /// Run the engine in this component file instead of the built-in one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Verb<Own: Subcommand> {
+    /// Back up a database, beside whoever writes to it
+    Backup(backup::Args),
+    /// List the snapshots
+    Snapshots(snapshots::Args),
+    /// Restore a snapshot to a new database file
+    Restore(restore::Args),
+    /// Check that all is there that the snapshots need
+    Verify(verify::Args),
+    /// List the tables of a snapshot
+    Tables(tables::Args),
+    /// Print the value of a key
+    Get(get::Args),
+    /// Print a table of a snapshot
+    Cat(cat::Args),
+    #[command(flatten)]
+    Own(Own),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        #[derive(Debug, clap::Subcommand)]
+        enum None {}
+        super::Args::<None>::command().debug_assert();
+    }
+}

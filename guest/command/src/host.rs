@@ -1,0 +1,127 @@
+//! What the verbs stand on. The native command has the library; the component has what it imports.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use strongroom_core::{Bar, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
+
+use crate::args::Global;
+use crate::policy::PolicyArgs;
+use crate::session::Session;
+
+/// A program that has the verbs, and perhaps some of its own.
+pub trait Program: Host + Sized {
+    /// The verbs that only this program has.
+    type Own: clap::Subcommand;
+
+    /// Gets ready, knowing what was asked for.
+    fn start(global: &Global) -> anyhow::Result<Self>;
+
+    /// Does what only this program can do.
+    fn own(&self, session: &Session<'_>, verb: Self::Own) -> anyhow::Result<()>;
+
+    /// Changes the command line before it is parsed: its help, say.
+    fn adapt(command: clap::Command) -> clap::Command {
+        command
+    }
+}
+
+/// What a verb needs besides its arguments.
+pub trait Host {
+    /// The repository in this directory, which need not exist yet. Whoever opens it shows on `bar` how far its verbs are.
+    fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn Repository + '_>>;
+
+    /// The path by which messages and other processes know this one.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// How wide the terminal on stderr is, if that can be found out.
+    fn terminal_width(&self) -> fn() -> Option<usize> {
+        || None
+    }
+
+    /// Whether somebody asked the run to stop.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    /// Why this option means nothing here; `None` where it does.
+    fn refuses(&self, option: Special) -> Option<&'static str> {
+        let _ = option;
+        None
+    }
+}
+
+/// An option that needs more than every host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// `--memory`, `--timeout`: the sandbox is the command's own.
+    Budgets,
+    /// `--component`: so is the engine.
+    Component,
+    /// `--threads`: there are threads.
+    Threads,
+    /// `--permission-override`: files have permissions.
+    Permissions,
+    /// `--policy`, `--accept` and the like: there is a sandbox for policies.
+    Policies,
+}
+
+/// What to back up, and as what.
+#[derive(Debug, Clone)]
+pub struct Backup<'a> {
+    /// The database file.
+    pub database: &'a Path,
+    /// The name of the snapshot, or a template for it.
+    pub name: &'a str,
+    /// Which database this is among those that share the repository.
+    pub source: &'a str,
+    /// Only tables whose names match one of these globs; none is all.
+    pub tables: &'a [String],
+    /// Where the database says how far it is.
+    pub position: Option<&'a str>,
+    /// How many threads copy.
+    pub threads: Option<usize>,
+    /// Takes the directory away from others instead of refusing one that they can see.
+    pub override_permissions: bool,
+    /// Which policy is asked.
+    pub policy: &'a PolicyArgs,
+    /// Publishes the snapshot also if the policy refuses it.
+    pub accept: bool,
+}
+
+/// What to restore, and how.
+#[derive(Debug, Clone)]
+pub struct Restore<'a> {
+    /// A name, the beginning of an id, or `latest`.
+    pub snapshot: &'a str,
+    /// The database file to make.
+    pub to: &'a Path,
+    /// Only tables whose names match one of these globs; none is all.
+    pub tables: &'a [String],
+    /// Puts it in the place of a file that is there.
+    pub overwrite: bool,
+    /// Leaves out tables that cannot be read in full.
+    pub skip_damaged: bool,
+}
+
+/// What is told of each entry, key and value; it may want no more.
+pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send + 'e;
+
+/// The engine's verbs on one repository.
+pub trait Repository {
+    /// Backs up.
+    fn backup(&self, backup: &Backup<'_>) -> Result<Snapshot>;
+    /// All snapshots.
+    fn snapshots(&self) -> Result<Snapshots>;
+    /// The one snapshot that is meant: a name, the beginning of an id, or `latest`.
+    fn find(&self, which: &str) -> Result<Snapshot>;
+    /// The tables of a snapshot, sorted by name.
+    fn tables(&self, snapshot: &str) -> Result<Vec<Table>>;
+    /// Restores.
+    fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
+    /// Looks whether all is there that the snapshots need, or what one of them needs.
+    fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
+    /// Goes through the entries of a table of a snapshot, in its own order.
+    fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()>;
+}

@@ -1,0 +1,63 @@
+//! The verbs of the `strongroom` command: arguments, what is done, answers and exit codes.
+//!
+//! They stand on the [`Host`] trait. The native command puts the library behind it, and the component that the stock
+//! `wasmtime` command runs what it imports; so both take the same arguments and say the same things.
+
+mod args;
+mod exit;
+pub mod host;
+mod output;
+mod paths;
+mod policy;
+mod session;
+mod verbs;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+pub use args::{Budgets, Global};
+pub use exit::usage;
+pub use host::{Host, Program, Repository};
+pub use output::table::{Side, Table};
+pub use paths::expand;
+pub use policy::PolicyArgs;
+pub use session::Session;
+
+use args::{Args, Verb};
+
+/// Runs the program and says what to exit with.
+pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let as_json = args.iter().any(|arg| arg == "--json");
+    let args = P::adapt(Args::<P::Own>::command())
+        .try_get_matches_from(args)
+        .and_then(|mut matches| Args::<P::Own>::from_arg_matches_mut(&mut matches));
+    match args {
+        Ok(Args { global, verb }) => {
+            let json = global.json;
+            match run::<P>(global, verb) {
+                Ok(()) => exit::DONE,
+                Err(e) => exit::report(&e, json),
+            }
+        }
+        Err(e) => exit::report_usage(&e, as_json),
+    }
+}
+
+fn run<P: Program>(global: Global, verb: Verb<P::Own>) -> anyhow::Result<()> {
+    let program = P::start(&global)?;
+    let session = Session::new(&program, global)?;
+    let done = match verb {
+        Verb::Backup(args) => verbs::backup::run(&session, &args),
+        Verb::Snapshots(args) => verbs::snapshots::run(&session, &args),
+        Verb::Restore(args) => verbs::restore::run(&session, &args),
+        Verb::Verify(args) => verbs::verify::run(&session, &args),
+        Verb::Tables(args) => verbs::tables::run(&session, &args),
+        Verb::Get(args) => verbs::get::run(&session, &args),
+        Verb::Cat(args) => verbs::cat::run(&session, &args),
+        Verb::Own(verb) => program.own(&session, verb),
+    };
+    session.bar.clear();
+    done
+}

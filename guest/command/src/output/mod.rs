@@ -1,0 +1,4 @@
+//! What the command says, for people and for programs.
+
+pub(crate) mod json;
+pub(crate) mod table;

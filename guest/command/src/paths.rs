@@ -1,0 +1,67 @@
+//! Paths as people write them.
+
+use std::path::{Path, PathBuf};
+
+use strongroom_core::{Error, ErrorCode};
+
+use crate::exit::usage;
+use crate::host::Host;
+
+/// The absolute path that is meant: `~/` and environment variables are filled in.
+///
+/// A variable that is not set is an error. If it counted as empty, `$DATA/backups` would be `/backups`.
+pub fn expand(host: &dyn Host, path: &Path) -> anyhow::Result<PathBuf> {
+    let expanded = fill_in(path)?;
+    host.absolute(&expanded)
+        .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into())
+}
+
+fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(usage("a path is empty; perhaps a variable in the shell's command line is not set"));
+    }
+    let expanded = shellexpand::path::full(path).map_err(|e| {
+        let name = e.var_name.display();
+        usage(format!(
+            "{}: the environment variable {name} cannot be filled in ({}); set it, or write $$ for a dollar sign",
+            path.display(),
+            e.cause
+        ))
+    })?;
+    if expanded.starts_with("~") {
+        return Err(usage(format!("{}: there is no home directory to put for ~", path.display())));
+    }
+    Ok(expanded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(path: &str) -> PathBuf {
+        std::path::absolute(fill_in(Path::new(path)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn home_and_variables_are_filled_in() {
+        let home = std::env::var("HOME").unwrap();
+        assert_eq!(expanded("~/x/y"), Path::new(&home).join("x/y"));
+        assert_eq!(expanded("$HOME/x"), Path::new(&home).join("x"));
+        assert_eq!(expanded("${HOME}/x"), Path::new(&home).join("x"));
+        assert_eq!(expanded("/a/$$b"), Path::new("/a/$b"));
+    }
+
+    #[test]
+    fn paths_become_absolute_and_clean() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(expanded("x.redb"), here.join("x.redb"));
+        assert_eq!(expanded("./x//y/./z"), here.join("x/y/z"));
+    }
+
+    #[test]
+    fn what_is_not_set_is_an_error_that_names_it() {
+        let e = fill_in(Path::new("/data/$NO_SUCH_VARIABLE_HERE/x")).unwrap_err();
+        assert!(e.to_string().contains("NO_SUCH_VARIABLE_HERE"), "{e}");
+        assert!(fill_in(Path::new("")).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! The verbs, one file for each: its options, and what it does.
+
+pub(crate) mod backup;
+pub(crate) mod cat;
+pub(crate) mod get;
+pub(crate) mod restore;
+pub(crate) mod snapshots;
+pub(crate) mod tables;
+pub(crate) mod verify;

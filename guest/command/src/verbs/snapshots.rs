@@ -1,0 +1,82 @@
+//! `snapshots`
+
+use strongroom_core::{Damage, Error, ErrorCode, Snapshot};
+
+use crate::output::table::{Side, Table};
+use crate::session::{Session, stdout};
+use strongroom_core::text::{count, short, size, time, visible};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+    strongroom snapshots --repo /mnt/backups
+    strongroom snapshots --source app
+        only those of one database
+    strongroom snapshots --json | jq -r 'select(.position >= 1000).name'")]
+pub(crate) struct Args {
+    /// Only those of this database
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+}
+
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
+    let mut found = session.repository()?.snapshots()?;
+    if let Some(source) = &args.source {
+        found.snapshots.retain(|snapshot| snapshot.source == *source);
+    }
+    if session.json() {
+        for snapshot in &found.snapshots {
+            session.print_json("snapshot", snapshot)?;
+        }
+        for damage in &found.damage {
+            session.print_json("damage", damage)?;
+        }
+    } else if found.snapshots.is_empty() {
+        session.say("no snapshots")?;
+    } else {
+        print(&found.snapshots)?;
+    }
+    match found.damage.first() {
+        None => Ok(()),
+        Some(first) => Err(unreadable(first, found.damage.len()).into()),
+    }
+}
+
+fn print(snapshots: &[Snapshot]) -> anyhow::Result<()> {
+    use Side::{Left, Right};
+    let positions = snapshots.iter().any(|snapshot| snapshot.position.is_some());
+    let mut columns = vec![("NAME", Left), ("ID", Left), ("SOURCE", Left), ("TIME (UTC)", Left)];
+    if positions {
+        columns.push(("POSITION", Right));
+    }
+    columns.extend([("TABLES", Right), ("ENTRIES", Right), ("SIZE", Right), ("ADDED", Right)]);
+    let mut table = Table::new(columns);
+    for snapshot in snapshots {
+        let mut row = vec![
+            visible(&snapshot.name),
+            short(&snapshot.id).to_owned(),
+            visible(&snapshot.source),
+            time(snapshot.time),
+        ];
+        if positions {
+            row.push(snapshot.position.map_or_else(String::new, |position| position.to_string()));
+        }
+        row.extend([
+            count(snapshot.tables.into()),
+            count(snapshot.entries),
+            size(snapshot.bytes),
+            size(snapshot.bytes_added),
+        ]);
+        table.row(row);
+    }
+    Ok(table.print(&mut stdout())?)
+}
+
+fn unreadable(first: &Damage, number: usize) -> Error {
+    let more = if number > 1 { format!(" (and {} more)", number - 1) } else { String::new() };
+    let message = format!(
+        "{}: {}{more}; this snapshot cannot be read, the others are not affected. `strongroom verify` looks at all of them",
+        first.file, first.what
+    );
+    Error::new(ErrorCode::Damaged, message)
+}

@@ -1,0 +1,101 @@
+//! The command where it runs as a program of its own, with the library behind it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Subcommand;
+use strongroom::{Budgets, Cancel, Error, ErrorCode, Repository, Sandbox};
+use strongroom_command::{Global, Host, Program, Session, expand, host};
+use strongroom_core::Bar;
+
+use crate::demo::verb as demo;
+use crate::{forget, interrupt, policy, trace};
+
+/// This program.
+pub(crate) struct Native {
+    cancel: Cancel,
+    memory: Option<u32>,
+    timeout: Option<u32>,
+    component: Option<PathBuf>,
+}
+
+/// The verbs that only this program has.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Own {
+    /// Forget snapshots by rules, or by name
+    Forget(forget::Args),
+    /// Check or try out a policy
+    Policy(policy::Args),
+    /// Show all of it on a database made for the purpose
+    Demo(demo::Args),
+}
+
+impl Program for Native {
+    type Own = Own;
+
+    fn start(global: &Global) -> anyhow::Result<Self> {
+        trace::start(global);
+        let budgets = &global.budgets;
+        Ok(Self {
+            cancel: interrupt::listen()?,
+            memory: budgets.memory,
+            timeout: budgets.timeout,
+            component: budgets.component.clone(),
+        })
+    }
+
+    fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {
+        match verb {
+            Own::Forget(args) => forget::run(self, session, &args),
+            Own::Policy(args) => policy::run(self, session, &args),
+            Own::Demo(args) => demo::run(self, session, &args),
+        }
+    }
+}
+
+impl Host for Native {
+    fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn host::Repository + '_>> {
+        Ok(Box::new(crate::repository::Native { repository: self.open(dir, bar)?, host: self }))
+    }
+
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(path)
+    }
+
+    fn terminal_width(&self) -> fn() -> Option<usize> {
+        || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
+impl Native {
+    /// The repository in this directory, with the sandbox that was asked for.
+    pub(crate) fn open(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Repository> {
+        let repository = Repository::with_sandbox(dir, self.sandbox()?)?;
+        let bar = bar.clone();
+        Ok(repository.cancel_with(self.cancel.clone()).on_progress(move |progress| bar.show(progress)))
+    }
+
+    fn sandbox(&self) -> anyhow::Result<Sandbox> {
+        let mut budgets = Budgets::default();
+        if let Some(mib) = self.memory {
+            budgets.memory = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
+        }
+        budgets.time = self.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+        let builder = Sandbox::builder().budgets(budgets);
+        let Some(path) = &self.component else { return Ok(builder.build()?) };
+        let path = expand(self, path)?;
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if !bytes.starts_with(b"\0asm") {
+            let message =
+                format!("{} is not a WebAssembly component; --component takes a binary one", path.display());
+            return Err(Error::new(ErrorCode::Invalid, message).into());
+        }
+        builder.component(bytes).build().with_context(|| path.display().to_string())
+    }
+}

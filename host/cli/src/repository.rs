@@ -1,0 +1,63 @@
+//! The verbs on a repository, done by the library.
+
+use std::sync::Arc;
+
+use strongroom::{Depth, RedbStore, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified};
+use strongroom_command::host;
+
+/// A repository as the library has it.
+pub(crate) struct Native<'h> {
+    pub(crate) repository: Repository,
+    pub(crate) host: &'h crate::native::Native,
+}
+
+impl host::Repository for Native<'_> {
+    fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
+        let store = Arc::new(RedbStore::open(wanted.database)?);
+        let mut backup = strongroom::Backup::new()
+            .name(wanted.name)
+            .source(wanted.source)
+            .override_permissions(wanted.override_permissions)
+            .policy(&crate::policy::load(self.host, wanted.policy)?)
+            .accept(wanted.accept);
+        if let Some(position) = wanted.position {
+            backup = backup.position(position);
+        }
+        if !wanted.tables.is_empty() {
+            backup = backup.tables(wanted.tables);
+        }
+        if let Some(threads) = wanted.threads {
+            backup = backup.threads(threads);
+        }
+        self.repository.backup(&store, &backup)
+    }
+
+    fn snapshots(&self) -> Result<Snapshots> {
+        self.repository.snapshots()
+    }
+
+    fn find(&self, which: &str) -> Result<Snapshot> {
+        self.repository.find(which)
+    }
+
+    fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
+        self.repository.tables(snapshot)
+    }
+
+    fn restore(&self, wanted: &host::Restore<'_>) -> Result<Restored> {
+        let mut restore =
+            strongroom::Restore::new().overwrite(wanted.overwrite).skip_damaged(wanted.skip_damaged);
+        if !wanted.tables.is_empty() {
+            restore = restore.tables(wanted.tables);
+        }
+        self.repository.restore(wanted.snapshot, wanted.to, &restore)
+    }
+
+    fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
+        self.repository.verify(snapshot, depth)
+    }
+
+    fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {
+        self.repository.scan(snapshot, table, each)
+    }
+}

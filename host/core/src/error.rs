@@ -1,0 +1,133 @@
+//! What can go wrong, for programs and for people.
+
+use std::fmt;
+
+use strongroom_store as store;
+
+/// What went wrong, as far as a caller can act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// There is no snapshot, table, position or file of that name.
+    NotFound,
+    /// It exists already.
+    Exists,
+    /// What was asked for makes no sense.
+    Invalid,
+    /// The directory holds no repository.
+    NoRepository,
+    /// A later version of Strongroom wrote this.
+    NewerFormat,
+    /// Somebody else holds the repository or the database.
+    Locked,
+    /// Stored bytes are missing or are not what was written.
+    Damaged,
+    /// Permission is missing.
+    Denied,
+    /// No room left.
+    Full,
+    /// Reading or writing failed.
+    Io,
+    /// This cannot be done at all.
+    Unsupported,
+    /// The run was asked to stop.
+    Cancelled,
+    /// A run in the sandbox went past a budget.
+    Budget,
+    /// A policy said no.
+    Refused,
+    /// None of these: read the message.
+    Other,
+}
+
+impl ErrorCode {
+    /// The code in the words of JSON output: `not-found`, `no-repository`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::NotFound => "not-found",
+            ErrorCode::Exists => "exists",
+            ErrorCode::Invalid => "invalid",
+            ErrorCode::NoRepository => "no-repository",
+            ErrorCode::NewerFormat => "newer-format",
+            ErrorCode::Locked => "locked",
+            ErrorCode::Damaged => "damaged",
+            ErrorCode::Denied => "denied",
+            ErrorCode::Full => "full",
+            ErrorCode::Io => "io",
+            ErrorCode::Unsupported => "unsupported",
+            ErrorCode::Cancelled => "cancelled",
+            ErrorCode::Budget => "budget",
+            ErrorCode::Refused => "refused",
+            ErrorCode::Other => "other",
+        }
+    }
+}
+
+/// A code for programs and a message for people: what happened, where, and what to do.
+#[derive(Debug, Clone)]
+pub struct Error {
+    code: ErrorCode,
+    message: String,
+}
+
+/// What this library returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of this code with this message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// For programs.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The same error with where it happened in front.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// An error of the file system while something was done to a path.
+    pub fn io(doing: &str, path: &std::path::Path, e: &std::io::Error) -> Self {
+        use std::io::ErrorKind as K;
+        let code = match e.kind() {
+            K::NotFound => ErrorCode::NotFound,
+            K::AlreadyExists => ErrorCode::Exists,
+            K::PermissionDenied | K::ReadOnlyFilesystem => ErrorCode::Denied,
+            K::StorageFull | K::QuotaExceeded | K::FileTooLarge => ErrorCode::Full,
+            _ => ErrorCode::Io,
+        };
+        Self::new(code, format!("cannot {doing} {}: {e}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<store::Error> for Error {
+    fn from(e: store::Error) -> Self {
+        use store::ErrorCode as S;
+        let code = match e.code {
+            S::NotFound => ErrorCode::NotFound,
+            S::Exists => ErrorCode::Exists,
+            S::Denied => ErrorCode::Denied,
+            S::Busy => ErrorCode::Locked,
+            S::Unsupported => ErrorCode::Unsupported,
+            S::Corrupt => ErrorCode::Damaged,
+            S::Io => ErrorCode::Io,
+            S::Full => ErrorCode::Full,
+            S::Cancelled => ErrorCode::Cancelled,
+            _ => ErrorCode::Other,
+        };
+        Self::new(code, e.message)
+    }
+}

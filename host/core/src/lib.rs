@@ -1,0 +1,19 @@
+//! What the library, the command and the provider share: the words in which verbs answer and fail, and the directory
+//! of a repository as whoever runs the engine sees it, with its permissions and its lock.
+//!
+//! Applications use the `strongroom` crate, which has all of the words.
+
+mod bar;
+pub mod directory;
+mod error;
+mod from_wit;
+mod lock;
+mod log;
+mod model;
+pub mod text;
+
+pub use bar::Bar;
+pub use error::{Error, ErrorCode, Result};
+pub use lock::Lock;
+pub use log::readable;
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
