@@ -3,7 +3,7 @@
 
 use super::batched::Batched;
 use super::contain::contain;
-use super::fault::fault;
+use super::fault::{fault, io_fault};
 use super::order;
 use super::schema::Schema;
 use super::slots::WriteLease;
@@ -42,10 +42,11 @@ pub(super) type Fault = Arc<Mutex<Option<Error>>>;
 pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()> {
     contain("writing the restored database", || {
         let what = "creating the restored database";
-        let backend = FileBackend::new(file).map_err(|error| fault(what, error))?;
+        let backend = Batched::new(FileBackend::new(file).map_err(|error| fault(what, error))?);
+        let failed = backend.failed();
         let mut database = Builder::new()
             .set_cache_size(CACHE)
-            .create_with_backend(Batched::new(backend))
+            .create_with_backend(backend)
             .map_err(|error| fault(what, error))?;
         let mut batch = Batch::begin(&database)?;
         loop {
@@ -57,6 +58,9 @@ pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()>
                     batch.txn.commit().map_err(|error| fault("committing the restored database", error))?;
                     check(&mut database)?;
                     drop(database);
+                    if let Some(error) = failed.take() {
+                        return Err(io_fault("closing the restored database", &error));
+                    }
                     let _ = reply.send(Ok(()));
                     return Ok(());
                 }
