@@ -1,14 +1,14 @@
 //! The process is killed, or the power fails, before and after every change.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use strongroom_engine::Result;
 use strongroom_engine::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
 
-use crate::common::{job, try_backup};
 use crate::verbs::{self, Verb};
-use crate::world::{Promises, store};
+use crate::world::{Promises, next, store};
 
 /// How much of it to try.
 pub(crate) struct Effort {
@@ -56,16 +56,15 @@ impl Drop for Here {
     }
 }
 
-/// A backup that nothing disturbs succeeds, clears away what was unfinished, and costs nobody anything; also not if the
-/// power fails as soon as it has reported.
+/// A backup and a prune that nothing disturbs succeed, clear away what was unfinished and what nobody needs, and cost
+/// nobody anything; also not if the power fails as soon as they have reported.
 pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
     let mut promises = promises.clone();
     disk.begin(None);
-    next(disk, name).unwrap();
+    next(disk, name, &Cell::default()).unwrap();
     promises.report(name, &store(4));
     promises.check(disk);
-    let unfinished = |(path, _): &(String, Vec<u8>)| path.contains("tmp-");
-    assert!(!disk.files().iter().any(unfinished), "something unfinished is left");
+    promises.check_pruned(disk);
     let mut seen = HashSet::from([disk.fingerprint()]);
     for number in [0, 2, 8] {
         let after = disk.after_power_failure(Survival::number(number));
@@ -96,11 +95,15 @@ impl Tried {
         meanwhile.begin("next", &store(4));
         let mut after = promises.clone();
         after.report("next", &store(4));
+        let reported = Cell::default();
         self.again += at_every_change(
             disk,
-            |disk| next(disk, "next"),
-            |disk, done| {
-                let promises = if done { &after } else { &meanwhile };
+            |disk| {
+                reported.set(false);
+                next(disk, "next", &reported)
+            },
+            |disk, _| {
+                let promises = if reported.get() { &after } else { &meanwhile };
                 self.state(&disk.deep_clone(), promises, effort, 1);
                 for number in 0..effort.survivals_again {
                     let survival = Survival::number(number);
@@ -110,10 +113,6 @@ impl Tried {
             },
         );
     }
-}
-
-fn next(disk: &Disk, name: &str) -> Result<()> {
-    try_backup(disk, &store(4), &job(name, 2)).map(drop)
 }
 
 /// Kills a run before every change and after the last one; says how many places these were.
