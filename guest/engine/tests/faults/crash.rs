@@ -174,6 +174,29 @@ fn nothing_reported_is_lost_wherever_the_power_fails() {
     assert!(points > 300 && states > 500, "{points} points, {states} states");
 }
 
+/// A backup is killed when its snapshot has its name, which is not durable yet. Everybody sees it, so the one before it
+/// is forgotten.
+#[test]
+fn what_is_forgotten_does_not_go_before_what_it_is_forgotten_for_is_durable() {
+    let verb = verbs::all().into_iter().find(|verb| verb.name == "second backup").unwrap();
+    let disk = &verb.disk;
+    disk.begin(None);
+    let whole = disk.deep_clone();
+    (verb.run)(&whole).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 1 }));
+    (verb.run)(disk).unwrap_err();
+    let forget = |disk: &Disk| strongroom_engine::forget(disk, &["one".into()], false);
+    at_every_change(disk, forget, |disk, _| {
+        for number in 0..300 {
+            let after = disk.after_power_failure(Survival::number(number));
+            assert!(!strongroom_engine::snapshots(&after).unwrap().0.is_empty(), "{number}");
+            let mut promises = verb.after.clone();
+            promises.reported.clear();
+            promises.check(&after);
+        }
+    });
+}
+
 /// Which of the syncs are needed: leaves one after the other out, and looks whether anything is lost by it. So the
 /// check finds what it should find.
 #[test]

@@ -2,7 +2,7 @@
 
 use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
-use strongroom_engine::{Prune, Result, Silent, Vault};
+use strongroom_engine::{Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store};
@@ -24,13 +24,7 @@ pub(crate) fn all() -> Vec<Verb> {
     let mut verbs =
         vec![first_backup(), second_backup(), merging(), mending_the_index(), healing(), taking_over()];
     verbs.extend((0..3).map(parallel));
-    verbs.extend([
-        forgetting(),
-        pruning(),
-        pruning_waste(),
-        pruning_what_was_left(),
-        forgetting_and_pruning(),
-    ]);
+    verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
     verbs
 }
 
@@ -149,15 +143,6 @@ fn pruning() -> Verb {
     disk.settle();
     ["b", "d"].iter().for_each(|name| promises.forget(name));
     removes("prune", (disk, promises), &[], prune)
-}
-
-/// Some waste is left where it is.
-fn pruning_waste() -> Verb {
-    let mut verb = pruning();
-    verb.name = "prune that leaves waste";
-    let options = Prune { max_unused: 900, dry_run: false };
-    verb.run = Box::new(move |disk| strongroom_engine::prune(disk, options, &Silent).map(drop));
-    verb
 }
 
 /// A backup was killed, not all that it wrote is durable, and its snapshot is not there.
