@@ -166,7 +166,7 @@ fn a_file_that_is_cut_off_is_an_error_or_gives_all() {
 fn overwrite(path: &Path, one_in: u64, noise: bool) {
     let file: File = OpenOptions::new().write(true).open(path).unwrap();
     for page in 1..file.metadata().unwrap().len() / 4096 {
-        if mix(page as usize) % one_in == 0 {
+        if mix(page as usize).is_multiple_of(one_in) {
             let byte = |i: usize| if noise { mix(page as usize * 4096 + i) as u8 } else { 0 };
             let bytes: Vec<u8> = (0..4096).map(byte).collect();
             file.write_all_at(&bytes, page * 4096).unwrap();
