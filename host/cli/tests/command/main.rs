@@ -9,3 +9,5 @@ mod output;
 mod place;
 mod round_trip;
 mod seed;
+#[cfg(target_os = "linux")]
+mod system_calls;
