@@ -180,4 +180,23 @@ impl wit::Guest for Component {
             damage: verified.damage.into_iter().map(Into::into).collect(),
         })
     }
+
+    fn forget(names: Vec<String>, dry_run: bool) -> Result<()> {
+        Ok(engine::forget(vault()?, &names, dry_run)?)
+    }
+
+    fn prune(max_unused: u32, dry_run: bool) -> Result<wit::Pruned> {
+        let pruned = engine::prune(vault()?, engine::Prune { max_unused, dry_run }, &Progress)?;
+        Ok(wit::Pruned {
+            snapshots: pruned.snapshots,
+            packs_removed: pruned.packs_removed,
+            packs_written: pruned.packs_written,
+            objects_removed: pruned.objects_removed,
+            objects_moved: pruned.objects_moved,
+            bytes_freed: pruned.bytes_freed,
+            bytes_moved: pruned.bytes_moved,
+            bytes_unused: pruned.bytes_unused,
+            bytes_left: pruned.bytes_left,
+        })
+    }
 }

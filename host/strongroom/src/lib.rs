@@ -38,9 +38,11 @@
 
 mod admission;
 mod backup;
+mod forget;
 mod host;
 mod model;
 mod policy;
+mod prune;
 mod read;
 mod repository;
 mod restore;
@@ -48,12 +50,14 @@ mod sandbox;
 mod source;
 
 pub use backup::Backup;
+pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
-pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
 pub use policy::{
     Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
     Simulation, TimeZone, Timeline, Trial,
 };
+pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::Restore;
 pub use sandbox::{Budgets, Sandbox, SandboxBuilder};

@@ -58,7 +58,7 @@ pub fn seal(
     let packs: Vec<_> =
         receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
     if !packs.is_empty() {
-        index::update(vault, Change { packs, needed: true, ..Change::default() })
+        index::update(vault, Change { needed: packs, ..Change::default() })
             .place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
@@ -128,7 +128,7 @@ fn name_of(draft: &[u8]) -> Result<String> {
 /// The snapshot that will have this name.
 fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
     let file = vault.open(&snapshot::unfinished(name))?;
-    Snapshot::from_file(name, &file.read_at(0, 1 << 21)?)
+    Snapshot::from_file(name, &file.read(0, 1 << 21)?)
 }
 
 /// The commit point: gives the snapshot its name.
