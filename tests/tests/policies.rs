@@ -66,7 +66,7 @@ fn retention_goes_by_source() {
     kept.sort_unstable();
     assert_eq!(kept, ["one-3", "one-4", "two-3", "two-4"]);
     assert_eq!(plan.to_forget().len(), 6);
-    assert!(!plan.forgets_everything());
+    assert!(plan.emptied().is_empty());
     assert!(plan.snapshots.iter().all(|judged| !judged.reason.is_empty()));
     assert_eq!(plan.only("one").to_forget(), ["one-0", "one-1", "one-2"]);
     // Nothing has happened.
@@ -239,7 +239,7 @@ fn a_simulation_ends_with_what_the_rules_say() {
     assert_eq!((&simulation.kept, &simulation.counts), (&again.kept, &again.counts));
     let svg = simulation.svg();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-    assert!(svg.contains("1,461 backups, one every 6 hours, for 1 year. 12 are left at the end"), "{svg}");
+    assert!(svg.contains("1,461 backups, one each 6 hours, for 1 year. 12 are left at the end"), "{svg}");
     let stopped = policy.simulate(&timeline, |_, _| false).unwrap_err();
     assert_eq!(stopped.code(), ErrorCode::Cancelled);
     timeline.every = Duration::ZERO;

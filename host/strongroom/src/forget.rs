@@ -1,11 +1,10 @@
 //! Forgetting snapshots.
 
-use crate::directory;
-use crate::error::{Error, ErrorCode, Result};
 use crate::host::Grants;
-use crate::lock::Lock;
 use crate::repository::Repository;
 use crate::sandbox::Access;
+use crate::{Error, ErrorCode, Result};
+use strongroom_core::{Lock, directory};
 
 /// How to forget.
 #[derive(Debug, Clone, Default)]

@@ -1,12 +1,11 @@
 //! Pruning.
 
-use crate::directory;
-use crate::error::Result;
+use crate::Result;
 use crate::host::Grants;
-use crate::lock::Lock;
 use crate::model::Pruned;
 use crate::repository::Repository;
 use crate::sandbox::Access;
+use strongroom_core::{Lock, directory};
 
 /// How to prune.
 #[derive(Debug, Clone)]

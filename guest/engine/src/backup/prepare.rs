@@ -1,5 +1,7 @@
 //! Looks at the repository and at the store, and says what is to be done.
 
+use std::collections::HashSet;
+
 use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;

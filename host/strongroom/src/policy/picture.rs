@@ -39,6 +39,20 @@ struct Groups {
     names: Vec<(String, usize)>,
 }
 
+impl Groups {
+    /// Those first that reach back least, so that colours and legend follow the rules from hours to years.
+    fn by_reach(self) -> Self {
+        let oldest = |group: usize| self.of.iter().position(|of| *of == group);
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|group| std::cmp::Reverse(oldest(*group)));
+        let place = |group: usize| order.iter().position(|of| *of == group).unwrap_or(0);
+        Self {
+            of: self.of.iter().map(|group| place(*group)).collect(),
+            names: order.iter().map(|group| self.names[*group].clone()).collect(),
+        }
+    }
+}
+
 /// Snapshots by the last of their reasons, which is that of the rule that keeps them longest.
 fn groups(simulation: &Simulation) -> Groups {
     let last = |reason: &str| reason.rsplit(", ").next().unwrap_or_default().to_owned();
@@ -48,8 +62,7 @@ fn groups(simulation: &Simulation) -> Groups {
     for name in attempts {
         let mut names: Vec<(String, usize)> = Vec::new();
         let mut of = Vec::new();
-        // Newest first, so that the rules come in the order in which they take over.
-        for judged in simulation.kept.iter().rev() {
+        for judged in &simulation.kept {
             let name = name(&judged.reason);
             let at = names.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
                 names.push((name, 0));
@@ -59,8 +72,7 @@ fn groups(simulation: &Simulation) -> Groups {
             of.push(at);
         }
         if names.len() <= COLOURS.len() {
-            of.reverse();
-            return Groups { of, names };
+            return Groups { of, names }.by_reach();
         }
     }
     Groups { of: vec![0; simulation.kept.len()], names: vec![("kept".to_owned(), simulation.kept.len())] }
@@ -103,9 +115,9 @@ impl Picture<'_> {
         let left = s.kept.len();
         self.text(LEFT, 34.0, 20, "start", "#111", &format!("What policy {} keeps", s.policy));
         let summary = format!(
-            "{} backups, one every {}, for {}. {left} are left at the end, never more than {}. Time zone {}.",
+            "{} backups, one each {}, for {}. {left} are left at the end, never more than {}. Time zone {}.",
             grouped(s.made),
-            span(s.every.as_secs() as i64),
+            span(s.every.as_secs() as i64).trim_start_matches("1 "),
             span(s.time.1 - s.time.0),
             grouped(s.most()),
             s.zone,
@@ -122,6 +134,8 @@ impl Picture<'_> {
             self.text(x + 18.0, 86.0, 13, "start", "#222", &label);
             x += 44.0 + 8.2 * label.chars().count() as f64;
         }
+        let _ = writeln!(self.out, "<path d=\"M{} 77v10\" stroke=\"#b5b5b5\" stroke-width=\"2\"/>", x + 6.0);
+        self.text(x + 18.0, 86.0, 13, "start", "#222", "forgotten, where there is room");
     }
 
     /// A stretch of time, with a line for every snapshot that is left of it.
