@@ -4,6 +4,7 @@ pub mod args;
 pub mod bench;
 pub mod child;
 pub mod entries;
+pub mod guests;
 pub mod large;
 pub mod real;
 pub mod steps;

@@ -98,7 +98,7 @@ macro_rules! from_wit {
                         wit::ErrorCode::Other => ErrorCode::Other,
                     };
                     // What a component says may be shown on a terminal.
-                    $crate::Error::new(code, $crate::readable(from.message.as_bytes()))
+                    $crate::Error::new(code, $crate::message(&from.message))
                 }
             }
         };

@@ -15,5 +15,5 @@ pub mod text;
 pub use bar::Bar;
 pub use error::{Error, ErrorCode, Result};
 pub use lock::Lock;
-pub use log::readable;
+pub use log::{Filter, excerpt, message, readable};
 pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};

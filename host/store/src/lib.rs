@@ -4,6 +4,8 @@
 //! The traits say what the WIT interfaces `kv-store` and `kv-sink` say, so that whatever implements them can be handed
 //! to the sandboxed engine.
 
+use std::path::PathBuf;
+
 mod error;
 pub mod frame;
 pub mod redb;
@@ -52,6 +54,12 @@ pub trait Store: Send + Sync {
 
     /// The packed entries (see [`frame`]) from one mark up to, and without, another.
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Entries>>;
+
+    /// The directories below which this store opens files from now on; `None` if that is not known. Threads that read a
+    /// store that knows are confined, by systems that can, to these directories besides their own.
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        None
+    }
 }
 
 /// Packed entries that come in order.
@@ -86,4 +94,10 @@ pub trait Sink: Send {
 
     /// Puts the finished database under its final name. Called after the engine has confirmed all of it.
     fn publish(self: Box<Self>) -> Result<()>;
+
+    /// The directories below which this sink opens, makes and renames files from now on; `None` if that is not known.
+    /// Threads that fill a sink that knows are confined, by systems that can, to these directories besides their own.
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        None
+    }
 }

@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom_store::Store;
 
 use crate::host::Grants;
-use crate::model::Snapshot;
+use crate::model::{Snapshot, checked};
 use crate::policy::Policy;
 use crate::repository::Repository;
-use crate::sandbox::{Access, Instance, Memory, on_own_thread, wit};
+use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
 use crate::source::Source;
 use crate::{Error, ErrorCode, Result};
 use strongroom_core::Lock;
@@ -188,12 +188,18 @@ impl Repository {
         });
         let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
         let memory = Memory::new(self.sandbox().budgets().memory);
-        let done = on_own_thread("backup", || {
+        let walls = grants.doors(self.sandbox().walls(self.dir(), Access::Write));
+        let done = on_confined_thread("backup", &walls, || {
             let _in = span.enter();
             let leave_out = self.left_out(backup, source, &grants)?;
             let mut engine = Instance::new(self.sandbox(), self.dir(), Access::Write, &grants, &memory)?;
             let job = backup.job(source, threads, leave_out);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
+            if plan.parts > job.parts {
+                let message =
+                    format!("the engine planned {} parts where at most {} make sense", plan.parts, job.parts);
+                return Err(Error::new(ErrorCode::Invalid, message));
+            }
             tracing::info!(
                 backup = %self.dir().join("snapshots").join(format!("{}.json", plan.name)).display(),
                 entries = plan.entries,
@@ -207,6 +213,7 @@ impl Repository {
                 for number in 1..threads.min(plan.parts as usize) {
                     let (parts, grants, memory, span) = (&parts, &grants, &memory, &span);
                     let copy = move || {
+                        // Behind the walls of this thread.
                         let copied = on_own_thread(&format!("copy-{number}"), || {
                             let _in = span.enter();
                             let mut engine =
@@ -226,7 +233,8 @@ impl Repository {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }
             self.admit(backup, &mut engine, &draft)?;
-            let snapshot: Snapshot = engine.call(|engine, store| engine.call_publish(store, &draft))?.into();
+            let published = engine.call(|engine, store| engine.call_publish(store, &draft))?;
+            let snapshot = checked(published)?;
             tracing::info!(
                 snapshot = snapshot.name,
                 id = snapshot.id,

@@ -41,18 +41,21 @@ mod backup;
 mod forget;
 mod host;
 mod model;
+mod plugin;
 mod policy;
 mod prune;
 mod read;
 mod repository;
 mod restore;
 mod sandbox;
+mod snapshot_store;
 mod source;
 
 pub use backup::Backup;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
 pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{
     Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
     Simulation, TimeZone, Timeline, Trial,
@@ -60,7 +63,7 @@ pub use policy::{
 pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::Restore;
-pub use sandbox::{Budgets, Sandbox, SandboxBuilder};
+pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder};
 pub use source::Source;
 pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};

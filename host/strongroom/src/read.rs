@@ -58,7 +58,7 @@ impl Repository {
 }
 
 /// What a store that a component exports answers.
-fn answer<T>(answer: std::result::Result<T, crate::sandbox::SnapshotError>) -> Result<T> {
+pub(crate) fn answer<T>(answer: std::result::Result<T, crate::sandbox::SnapshotError>) -> Result<T> {
     use crate::sandbox::SnapshotErrorCode as S;
     answer.map_err(|e| {
         let code = match e.code {
@@ -73,6 +73,6 @@ fn answer<T>(answer: std::result::Result<T, crate::sandbox::SnapshotError>) -> R
             S::Cancelled => ErrorCode::Cancelled,
             S::Other => ErrorCode::Other,
         };
-        Error::new(code, crate::sandbox::readable(e.message.as_bytes()))
+        Error::new(code, strongroom_core::message(&e.message))
     })
 }

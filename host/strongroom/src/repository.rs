@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use crate::host::progress::{Cancel, OnProgress};
 use crate::host::{Grants, Meter};
-use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified};
-use crate::sandbox::{Access, Instance, Memory, Sandbox, on_own_thread, wit};
+use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified, checked};
+use crate::sandbox::{Access, Instance, Memory, Sandbox, on_confined_thread, wit};
 use crate::{Error, ErrorCode, Result};
 use strongroom_core::directory;
 
@@ -73,15 +72,16 @@ impl Repository {
         let (snapshots, damage) =
             self.read("snapshots", |engine| engine.call(|engine, store| engine.call_snapshots(store)))?;
         let mut all = Snapshots::default();
-        all.snapshots = snapshots.into_iter().map(Snapshot::from).collect();
+        all.snapshots = snapshots.into_iter().map(checked).collect::<Result<_>>()?;
         all.damage = damage.into_iter().map(Damage::from).collect();
         Ok(all)
     }
 
     /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
     pub fn find(&self, which: &str) -> Result<Snapshot> {
-        self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))
-            .map(Into::into)
+        let found =
+            self.read("find", |engine| engine.call(|engine, store| engine.call_find(store, which)))?;
+        checked(found)
     }
 
     /// The tables of a snapshot, sorted by name.
@@ -117,8 +117,7 @@ impl Repository {
     }
 
     pub(crate) fn meter(&self) -> Meter {
-        let deadline = self.sandbox.budgets().time.and_then(|time| Instant::now().checked_add(time));
-        Meter::new(self.on_progress.clone(), self.cancel.clone(), deadline)
+        Meter::new(self.on_progress.clone(), self.cancel.clone(), self.sandbox.budgets().time)
     }
 
     /// Runs a verb that only reads.
@@ -138,7 +137,8 @@ impl Repository {
         let span = tracing::info_span!("strongroom", verb, repository = %self.dir.display());
         let grants = Arc::new(grants);
         let memory = Memory::new(self.sandbox.budgets().memory);
-        let done = on_own_thread(verb, || {
+        let walls = grants.doors(self.sandbox.walls(&self.dir, access));
+        let done = on_confined_thread(verb, &walls, || {
             let _in = span.enter();
             let mut engine = Instance::new(&self.sandbox, &self.dir, access, &grants, &memory)?;
             act(&mut engine, &grants)

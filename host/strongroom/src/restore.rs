@@ -65,7 +65,8 @@ impl Repository {
     pub fn restore_into(&self, snapshot: &str, sink: Box<dyn Sink>, restore: &Restore) -> Result<Restored> {
         let snapshot = self.find(snapshot)?;
         let grants = Grants { sink: Mutex::new(Some(sink)), ..Grants::new(self.meter()) };
-        grants.meter.set_total(snapshot.bytes + 8 * snapshot.entries, snapshot.entries);
+        let framed = snapshot.bytes.saturating_add(snapshot.entries.saturating_mul(8));
+        grants.meter.set_total(framed, snapshot.entries);
         let tables = restore.tables.as_deref();
         self.run("restore", Access::Read, grants, |engine, grants| {
             let damage = engine.call(|engine, store| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use strongroom::store::{self, Error, ErrorCode, Result, frame};
@@ -67,6 +68,10 @@ impl Store for Maps {
             frame::push(&mut packed, key, value)?;
         }
         Ok(Box::new(Packed { packed, at: 0 }))
+    }
+
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        Some(Vec::new())
     }
 }
 
@@ -147,5 +152,9 @@ impl Sink for MapSink {
         assert!(self.finished, "published before it was finished");
         *self.published.lock().unwrap() = Some(self.filling);
         Ok(())
+    }
+
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        Some(Vec::new())
     }
 }

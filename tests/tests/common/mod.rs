@@ -10,7 +10,12 @@ pub mod map;
 
 /// A sandbox in the making whose compiled code is kept beside the tests, so that it is compiled once for all of them.
 pub fn builder() -> SandboxBuilder {
-    Sandbox::builder().cache_dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+    Sandbox::builder().cache_dir(cache_dir())
+}
+
+/// Where compiled code is kept beside the tests.
+pub fn cache_dir() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// The sandbox that the tests of a binary share.

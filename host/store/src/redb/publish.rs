@@ -40,6 +40,11 @@ impl Partial {
         &self.partial
     }
 
+    /// The directory of both, if it can be told.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        std::path::absolute(&self.partial).ok()?.parent().map(Path::to_owned)
+    }
+
     /// An existing target is refused, or, if it may be overwritten, at least one that somebody has open.
     fn check_target(&self) -> Result<()> {
         let shown = self.target.display();

@@ -8,7 +8,7 @@ use super::writer::{self, Fault, Job, Reply, is_wrong};
 use crate::{Error, ErrorCode, Result, Sink, Table};
 use std::fs::File;
 use std::mem;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -244,5 +244,9 @@ impl Sink for RedbSink {
             State::Failed(error) => Err(error.clone()),
             State::New(_) | State::Open(_) => Err(misuse("the database is not finished")),
         }
+    }
+    /// The one that the new database is made in.
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        self.partial.directory().map(|dir| vec![dir])
     }
 }

@@ -9,7 +9,7 @@ use super::slots::ReadLease;
 use super::{open, position, size, template};
 use crate::{Entries, Error, ErrorCode, Result, Store, Table};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One moment of a redb database: a read transaction and what it sees.
@@ -166,6 +166,11 @@ impl Store for RedbStore {
             };
             Ok(Box::new(scan) as Box<dyn Entries>)
         })
+    }
+
+    /// None: all that it reads is open.
+    fn directories(&self) -> Option<Vec<PathBuf>> {
+        Some(Vec::new())
     }
 }
 

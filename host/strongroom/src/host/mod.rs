@@ -5,11 +5,11 @@ pub(crate) mod sink;
 pub(crate) mod store;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_store as kv;
 
+use crate::sandbox::Walls;
 use crate::sandbox::wit_kv::kv_store;
 
 pub(crate) use progress::Meter;
@@ -45,7 +45,9 @@ impl Grants {
         e.into()
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.meter.deadline()
+    /// These walls, with doors to what the store and the sink need.
+    pub(crate) fn doors(&self, walls: Walls) -> Walls {
+        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        walls.for_store(self.store.as_deref()).for_sink(sink.as_deref())
     }
 }

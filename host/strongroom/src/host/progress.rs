@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use strongroom_core::Progress;
 
-use crate::sandbox::State;
 use crate::sandbox::wit_backup::progress;
+use crate::sandbox::{Budgets, ENGINE, Exceeded, State, UNHARMED};
 use crate::{Error, ErrorCode};
 
 /// Is told how far a run is, about ten times a second or more, from whatever thread is at work.
@@ -48,6 +48,7 @@ pub(crate) struct Meter {
     cancel: Cancel,
     /// Set when one of several instances has failed: the others stop.
     failed: AtomicBool,
+    time: Option<Duration>,
     deadline: Option<Instant>,
     late: AtomicBool,
     bytes: AtomicU64,
@@ -59,12 +60,13 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(on_progress: Option<OnProgress>, cancel: Cancel, deadline: Option<Instant>) -> Self {
+    pub(crate) fn new(on_progress: Option<OnProgress>, cancel: Cancel, time: Option<Duration>) -> Self {
         Self {
             on_progress,
             cancel,
             failed: AtomicBool::new(false),
-            deadline,
+            time,
+            deadline: time.and_then(|time| Instant::now().checked_add(time)),
             late: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
@@ -72,10 +74,6 @@ impl Meter {
             entries_total: AtomicU64::new(0),
             telling: Mutex::new(()),
         }
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
     }
 
     pub(crate) fn set_total(&self, bytes: u64, entries: u64) {
@@ -96,12 +94,16 @@ impl Meter {
         self.cancel.is_cancelled() || self.failed.load(Ordering::Relaxed) || self.late.load(Ordering::Relaxed)
     }
 
+    /// Whether its time has run out.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
+    }
+
     /// An end that the time budget brought about says so.
     pub(crate) fn explain(&self, e: Error) -> Error {
-        if e.code() == ErrorCode::Cancelled && self.late.load(Ordering::Relaxed) {
-            let message = "the run took longer than its time budget; nothing was published. Raise it with --timeout or \
-                           Budgets::time";
-            return Error::new(ErrorCode::Budget, message);
+        if e.code() == ErrorCode::Cancelled && self.is_late() {
+            let budgets = Budgets { time: self.time, ..Budgets::default() };
+            return Exceeded::Time.explain(ENGINE, &budgets, UNHARMED);
         }
         e
     }
@@ -130,13 +132,18 @@ impl Meter {
     }
 }
 
+/// A word for people is not longer.
+const PHASE_MAX: usize = 40;
+
 impl progress::Host for State {
     fn advance(&mut self, phase: String, bytes: u64, entries: u64) -> wasmtime::Result<bool> {
+        let phase = strongroom_core::excerpt(&phase, PHASE_MAX);
         Ok(self.grants.meter.advance(&phase, bytes, entries))
     }
 
     fn log(&mut self, level: progress::Level, message: String) -> wasmtime::Result<()> {
-        let message = crate::sandbox::readable(message.as_bytes());
+        self.log_left = self.log_left.checked_sub(message.len()).ok_or(Exceeded::LogBytes)?;
+        let message = strongroom_core::message(&message);
         match level {
             progress::Level::Debug => tracing::debug!(component = "engine", "{message}"),
             progress::Level::Info => tracing::info!(component = "engine", "{message}"),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use strongroom_store as kv;
 use wasmtime::component::Resource;
 
-use crate::sandbox::State;
 use crate::sandbox::wit_kv::kv_store::{self as wit, Error, ErrorCode};
+use crate::sandbox::{Exceeded, State};
 
 /// A store that the engine has opened.
 pub struct OpenStore(Arc<dyn kv::Store>);
@@ -47,10 +47,21 @@ impl From<kv::Error> for Error {
     }
 }
 
+/// About how many bytes the description of a table has.
+fn size_of_table(table: &kv::Table) -> usize {
+    let texts = table.name.len() + table.key_type.len() + table.value_type.len();
+    size_of::<kv::Table>() + texts + table.identity.len()
+}
+
 impl State {
     fn cancelled(&self) -> Option<Error> {
         let message = || "stopped on request; nothing was published".to_owned();
         self.grants.meter.is_over().then(|| Error { code: ErrorCode::Cancelled, message: message() })
+    }
+
+    /// Ends the run if so many bytes are more than one answer may have.
+    fn reply(&self, bytes: usize) -> wasmtime::Result<()> {
+        if bytes > self.budgets.reply_bytes { Err(Exceeded::ReplyBytes.into()) } else { Ok(()) }
     }
 
     fn opened(&self, store: &Resource<OpenStore>) -> wasmtime::Result<Arc<dyn kv::Store>> {
@@ -83,12 +94,19 @@ impl wit::HostStore for State {
             identity: table.identity,
         };
         let tables = self.opened(&store)?.tables();
+        if let Ok(tables) = &tables {
+            self.reply(tables.iter().map(size_of_table).sum())?;
+        }
         Ok(tables.map(|tables| tables.into_iter().map(table).collect()).map_err(|e| self.grants.outside(e)))
     }
 
     fn template(&mut self, store: Resource<OpenStore>) -> Answer<Resource<OpenBytes>> {
         match self.opened(&store)?.template() {
-            Ok(bytes) => Ok(Ok(self.table.push(OpenBytes(Source::Whole { bytes, at: 0 }))?)),
+            // It is held in full until it is read.
+            Ok(bytes) => {
+                self.reply(bytes.len())?;
+                Ok(Ok(self.table.push(OpenBytes(Source::Whole { bytes, at: 0 }))?))
+            }
             Err(e) => Ok(Err(self.grants.outside(e))),
         }
     }
@@ -145,7 +163,7 @@ impl wit::HostBytes for State {
         if let Some(e) = self.cancelled() {
             return Ok(Err(e));
         }
-        let max = max as usize;
+        let max = (max as usize).min(self.budgets.reply_bytes.max(1));
         Ok(match &mut self.table.get_mut(&bytes)?.0 {
             Source::Whole { bytes, at } => {
                 let end = bytes.len().min(*at + max);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap};
 
 use super::Policy;
-use crate::sandbox::{Budgets, Limiter, Memory, readable, root_cause};
+use crate::sandbox::{Budgets, Exceeded, Limiter, Memory, readable, root_cause};
 use crate::{Error, ErrorCode, Result};
 
 /// No reason is longer.
@@ -32,8 +32,7 @@ pub(crate) fn ask<T>(
     let budgets = policy.budgets();
     let limits =
         Budgets { memory: budgets.memory, table_elements: budgets.table_elements, ..Budgets::default() };
-    let memory = Memory::new(budgets.memory);
-    let mut store = Store::new(&policy.compiled().engine, Limiter::new(memory.clone(), &limits));
+    let mut store = Store::new(&policy.compiled().engine, Limiter::new(Memory::new(budgets.memory), &limits));
     store.limiter(|limiter| limiter);
     store.set_hostcall_fuel(budgets.reply_bytes);
     store.set_max_component_handles(limits.handles);
@@ -49,12 +48,12 @@ pub(crate) fn ask<T>(
             ErrorCode::Other,
             format!("policy {}: it has no answer: {}", policy.name(), one_line(&said)),
         )),
-        Err(e) => Err(failure(policy, items, &memory, &e)),
+        Err(e) => Err(failure(policy, items, &e)),
     }
 }
 
 /// What ended it: the budget and what raises it, or a trap.
-fn failure(policy: &Policy, items: usize, memory: &Memory, e: &wasmtime::Error) -> Error {
+fn failure(policy: &Policy, items: usize, e: &wasmtime::Error) -> Error {
     let (name, budgets) = (policy.name(), policy.budgets());
     let budget = |what: String| Error::new(ErrorCode::Budget, format!("policy {name}: {what}"));
     let trap = e.downcast_ref::<Trap>();
@@ -66,20 +65,24 @@ fn failure(policy: &Policy, items: usize, memory: &Memory, e: &wasmtime::Error) 
             budgets.fuel_for(items) / 1_000_000
         ));
     }
-    if memory.was_refused() {
-        return budget(format!(
+    match Exceeded::of(e) {
+        Some(Exceeded::Memory) => budget(format!(
             "it wanted more memory than its budget of {} MiB. Raise it with --policy-memory or PolicyBudgets::memory",
             budgets.memory >> 20
-        ));
-    }
-    let why = root_cause(e);
-    if why.contains("fuel allocated for hostcalls has been exhausted") {
-        return budget(format!(
+        )),
+        Some(Exceeded::CallBytes) => budget(format!(
             "its answer is larger than the budget of {} MiB. Raise it with PolicyBudgets::reply_bytes",
             budgets.reply_bytes >> 20
-        ));
+        )),
+        Some(Exceeded::TableElements) => budget(format!(
+            "it wanted more than its budget of {} table elements. Raise it with PolicyBudgets::table_elements",
+            budgets.table_elements
+        )),
+        _ => {
+            let why = one_line(&root_cause(e));
+            Error::new(ErrorCode::Other, format!("policy {name}: it failed: {why}"))
+        }
     }
-    Error::new(ErrorCode::Other, format!("policy {name}: it failed: {}", one_line(&why)))
 }
 
 /// As many verdicts as there are things to judge.

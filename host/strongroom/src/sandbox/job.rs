@@ -2,33 +2,56 @@
 //!
 //! WASI calls must not be made from inside an asynchronous task, and the mode of new files is a property that threads
 //! share unless they are told not to; so each job gets a thread, a private runtime, and a mask of its own, all of
-//! which end with it.
+//! which end with it. So do its walls.
 
+use super::confine::Walls;
 use crate::{Error, ErrorCode, Result};
 
-/// Runs `job` on a thread of its own and waits for it.
+/// Runs `job` on a thread of its own, as free as this one, and waits for it.
 pub(crate) fn on_own_thread<T: Send>(name: &str, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    on_confined_thread(name, &Walls::none(), job)
+}
+
+/// Runs `job` on a thread of its own, within these walls, and waits for it.
+pub(crate) fn on_confined_thread<T: Send>(
+    name: &str,
+    walls: &Walls,
+    job: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
-        let thread = thread.spawn_scoped(scope, || prepared(job));
-        let thread =
-            thread.map_err(|e| Error::new(ErrorCode::Other, format!("no thread for the job: {e}")))?;
-        thread.join().unwrap_or_else(|panic| {
-            let text =
-                panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            let text = text.unwrap_or("no message");
-            Err(Error::new(
-                ErrorCode::Other,
-                format!("a panic ended the job, and nothing was published: {text}"),
-            ))
-        })
+        let thread = thread.spawn_scoped(scope, || prepared(walls, job)).map_err(|e| no_thread(&e))?;
+        thread.join().unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     })
 }
 
+/// Starts `job` on a thread of its own, within these walls, that may outlive this call.
+pub(crate) fn on_lasting_thread(
+    name: &str,
+    walls: Walls,
+    job: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<std::thread::JoinHandle<Result<()>>> {
+    let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
+    thread.spawn(move || prepared(&walls, job)).map_err(|e| no_thread(&e))
+}
+
+fn no_thread(e: &std::io::Error) -> Error {
+    Error::new(ErrorCode::Other, format!("no thread for the job: {e}"))
+}
+
+/// What a job says that a panic ended.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("no message");
+    Error::new(ErrorCode::Other, format!("a panic ended the job, and nothing was published: {text}"))
+}
+
 /// Runs `job` on this thread, which is for it alone.
-fn prepared<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
+fn prepared<T>(walls: &Walls, job: impl FnOnce() -> Result<T>) -> Result<T> {
     private_files();
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    walls.raise()?;
+    // Made behind the walls, so that its threads are too.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime =
         runtime.map_err(|e| Error::new(ErrorCode::Other, format!("no runtime for the job: {e}")))?;
     let _entered = runtime.enter();

@@ -1,28 +1,43 @@
 //! Budgets: how much a run may use before it is ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use super::exceeded::Exceeded;
+
 /// How much one run may use. A run that goes past a budget ends with [`ErrorCode::Budget`](crate::ErrorCode::Budget);
-/// the repository stays as it was.
+/// the repository and the database stay as they were.
+///
+/// ```
+/// # use strongroom::Budgets;
+/// let budgets = Budgets::plugin().memory(1 << 30).output_bytes(64 << 30).no_time();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Budgets {
     /// Bytes of memory of all instances of the run together. 256 MiB.
     pub memory: usize,
-    /// How long the run may take. No limit.
+    /// How long the run may take. No limit for the engine, 10 minutes for a plugin.
     pub time: Option<Duration>,
-    /// Entries of all tables of an instance. 100,000.
+    /// Entries of each table of an instance. 100,000.
     pub table_elements: usize,
+    /// Core instances of which a component may be made. 64.
+    pub instances: usize,
+    /// Bytes of the file of a component from outside, which is compiled before it can be limited otherwise. 64 MiB.
+    pub component_bytes: usize,
     /// Bytes that one call into the host may hand over. 32 MiB.
     pub call_bytes: usize,
     /// Handles that an instance may hold. 10,000.
     pub handles: usize,
-    /// Bytes of what a component prints that are kept. 64 KiB.
+    /// Bytes of one answer of the host's, such as the list of all tables. 64 MiB.
+    pub reply_bytes: usize,
+    /// Bytes that a component may report: stderr and log messages. 64 KiB for the engine, 1 MiB for a plugin.
     pub log_bytes: usize,
+    /// Bytes that a plugin may print to stdout. 1 GiB.
+    pub output_bytes: u64,
 }
 
 impl Default for Budgets {
@@ -31,10 +46,98 @@ impl Default for Budgets {
             memory: 256 << 20,
             time: None,
             table_elements: 100_000,
+            instances: 64,
+            component_bytes: 64 << 20,
             call_bytes: 32 << 20,
             handles: 10_000,
+            reply_bytes: 64 << 20,
             log_bytes: 64 << 10,
+            output_bytes: 1 << 30,
         }
+    }
+}
+
+impl Budgets {
+    /// What a plugin has unless it is given more.
+    pub fn plugin() -> Self {
+        Self { time: Some(Duration::from_secs(600)), log_bytes: 1 << 20, ..Self::default() }
+    }
+
+    /// Bytes of memory of all instances of the run together.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// How long the run may take.
+    #[must_use]
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// The run may take as long as it likes.
+    #[must_use]
+    pub fn no_time(mut self) -> Self {
+        self.time = None;
+        self
+    }
+
+    /// Entries of each table of an instance.
+    #[must_use]
+    pub fn table_elements(mut self, elements: usize) -> Self {
+        self.table_elements = elements;
+        self
+    }
+
+    /// Core instances of which a component may be made.
+    #[must_use]
+    pub fn instances(mut self, instances: usize) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// Bytes of the file of a component from outside.
+    #[must_use]
+    pub fn component_bytes(mut self, bytes: usize) -> Self {
+        self.component_bytes = bytes;
+        self
+    }
+
+    /// Bytes that one call into the host may hand over.
+    #[must_use]
+    pub fn call_bytes(mut self, bytes: usize) -> Self {
+        self.call_bytes = bytes;
+        self
+    }
+
+    /// Handles that an instance may hold.
+    #[must_use]
+    pub fn handles(mut self, handles: usize) -> Self {
+        self.handles = handles;
+        self
+    }
+
+    /// Bytes of one answer of the host's.
+    #[must_use]
+    pub fn reply_bytes(mut self, bytes: usize) -> Self {
+        self.reply_bytes = bytes;
+        self
+    }
+
+    /// Bytes that a component may report: stderr and log messages.
+    #[must_use]
+    pub fn log_bytes(mut self, bytes: usize) -> Self {
+        self.log_bytes = bytes;
+        self
+    }
+
+    /// Bytes that a plugin may print to stdout.
+    #[must_use]
+    pub fn output_bytes(mut self, bytes: u64) -> Self {
+        self.output_bytes = bytes;
+        self
     }
 }
 
@@ -45,39 +148,31 @@ pub(crate) struct Memory(Arc<Shared>);
 struct Shared {
     used: AtomicUsize,
     max: usize,
-    /// Somebody wanted more than was left.
-    refused: AtomicBool,
 }
 
 impl Memory {
     pub(crate) fn new(max: usize) -> Self {
-        Self(Arc::new(Shared { used: AtomicUsize::new(0), max, refused: AtomicBool::new(false) }))
-    }
-
-    pub(crate) fn was_refused(&self) -> bool {
-        self.0.refused.load(Ordering::Relaxed)
+        Self(Arc::new(Shared { used: AtomicUsize::new(0), max }))
     }
 
     fn take(&self, bytes: usize) -> bool {
         let take = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.0.max);
-        let taken = self.0.used.try_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
-        if !taken {
-            self.0.refused.store(true, Ordering::Relaxed);
-        }
-        taken
+        self.0.used.try_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 
-/// What one instance has of the memory, and what else it may grow.
+/// What one instance has of the memory, and what else it may grow. Wanting more ends it at once: a component that is
+/// told "no" instead may go on asking.
 pub(crate) struct Limiter {
     memory: Memory,
     mine: usize,
     table_elements: usize,
+    instances: usize,
 }
 
 impl Limiter {
     pub(crate) fn new(memory: Memory, budgets: &Budgets) -> Self {
-        Self { memory, mine: 0, table_elements: budgets.table_elements }
+        Self { memory, mine: 0, table_elements: budgets.table_elements, instances: budgets.instances }
     }
 }
 
@@ -92,34 +187,45 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        let granted = self.memory.take(more);
-        if granted {
-            self.mine += more;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // More than it has reserved for itself, whatever the budget.
+            return Ok(false);
         }
-        Ok(granted)
+        let more = desired.saturating_sub(current);
+        if !self.memory.take(more) {
+            return Err(Exceeded::Memory.into());
+        }
+        self.mine += more;
+        Ok(true)
     }
 
     fn table_growing(
         &mut self,
         _current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= self.table_elements)
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        if desired > self.table_elements {
+            return Err(Exceeded::TableElements.into());
+        }
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
-        64
+        self.instances
     }
 
+    // Each instance has about one of either.
     fn tables(&self) -> usize {
-        64
+        self.instances
     }
 
     fn memories(&self) -> usize {
-        16
+        self.instances
     }
 }

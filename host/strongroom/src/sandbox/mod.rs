@@ -1,11 +1,17 @@
 //! The sandbox: the engine, compiled once, and the limits within which each run of it stays.
 
 mod bindings;
+mod clock;
+mod confine;
+mod exceeded;
 mod instance;
 mod job;
 mod limits;
+mod output;
+mod state;
+mod wasi;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,18 +20,25 @@ use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 pub(crate) use bindings::exports::strongroom::backup::engine as wit;
 pub(crate) use bindings::exports::strongroom::kv::kv_store::{
-    Error as SnapshotError, ErrorCode as SnapshotErrorCode,
+    Error as SnapshotError, ErrorCode as SnapshotErrorCode, Guest as SnapshotStores, Table as SnapshotTable,
 };
 pub(crate) use bindings::strongroom::backup as wit_backup;
 pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
-pub(crate) use instance::{Access, Instance, State, root_cause};
-pub(crate) use job::on_own_thread;
+pub use confine::Landlock;
+pub(crate) use confine::Walls;
+pub(crate) use exceeded::{Exceeded, failure, root_cause};
+pub(crate) use instance::{Access, ENGINE, Instance, UNHARMED};
+pub(crate) use job::{on_confined_thread, on_lasting_thread, on_own_thread, panicked};
 pub use limits::Budgets;
 pub(crate) use limits::{Limiter, Memory};
+pub(crate) use output::Printed;
+pub(crate) use state::{State, store};
 pub(crate) use strongroom_core::readable;
+pub(crate) use wasi::{INTERFACES, link as link_wasi};
 
 use crate::{Error, ErrorCode, Result};
+use strongroom_core::excerpt;
 
 /// The engine as it runs: compiled, with its budgets. Clones are cheap and share the compiled code.
 #[derive(Clone)]
@@ -37,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) budgets: Budgets,
     /// Loops that call nothing are interrupted too.
     pub(crate) interrupts: bool,
+    landlock: bool,
 }
 
 /// Makes a [`Sandbox`].
@@ -45,6 +59,7 @@ pub struct SandboxBuilder {
     budgets: Budgets,
     cache: CacheDir,
     interrupts: Option<bool>,
+    landlock: bool,
 }
 
 /// Where compiled code is kept.
@@ -76,12 +91,22 @@ impl Sandbox {
             budgets: Budgets::default(),
             cache: CacheDir::Default,
             interrupts: None,
+            landlock: true,
         }
     }
 
     /// The budgets of each run.
     pub fn budgets(&self) -> &Budgets {
         &self.0.budgets
+    }
+
+    /// The walls of a job that has this directory.
+    pub(crate) fn walls(&self, dir: &Path, access: Access) -> Walls {
+        match access {
+            _ if !self.0.landlock => Walls::none(),
+            Access::Read => Walls::closed().reading(dir),
+            Access::Write => Walls::closed().writing(dir),
+        }
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -127,37 +152,74 @@ impl SandboxBuilder {
         self
     }
 
+    /// Whether each job's thread is also confined by the kernel to the repository and to what the store or the sink
+    /// says that it needs (Linux, see [`Landlock`]). It is, unless this says no.
+    ///
+    /// What an application has called on these threads is confined too: a function that is told of progress, or a
+    /// subscriber of `tracing`, must not open files there that are elsewhere.
+    #[must_use]
+    pub fn landlock(mut self, yes: bool) -> Self {
+        self.landlock = yes;
+        self
+    }
+
     /// Compiles the engine, or takes it from the cache.
     pub fn build(self) -> Result<Sandbox> {
         let interrupts = self.interrupts.unwrap_or(self.component.is_some());
-        let mut config = Config::new();
-        config.concurrency_support(false).epoch_interruption(interrupts);
-        if let Some(cache) = cache(&self.cache) {
-            config.cache(Some(cache));
-        }
-        let wrong =
-            |e: wasmtime::Error| Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}"));
-        let engine = Engine::new(&config).map_err(wrong)?;
-        let bytes = self.component.as_deref().unwrap_or(strongroom_artifacts::ENGINE);
-        let component = Component::from_binary(&engine, bytes).map_err(|e| {
-            Error::new(
-                ErrorCode::Invalid,
-                format!("this is not a WebAssembly component that can be run: {e:#}"),
-            )
-        })?;
+        let engine = engine(interrupts, &self.cache)?;
+        let component = match &self.component {
+            Some(bytes) => compile(&engine, "the engine", bytes, &self.budgets)?,
+            None => {
+                Component::from_binary(&engine, strongroom_artifacts::ENGINE).map_err(|e| not_set_up(&e))?
+            }
+        };
         let mut linker = Linker::new(&engine);
-        instance::link(&mut linker).map_err(wrong)?;
+        instance::link(&mut linker).map_err(|e| not_set_up(&e))?;
         let pre = linker.instantiate_pre(&component).and_then(BackupPre::new).map_err(|e| {
             Error::new(
                 ErrorCode::Invalid,
                 format!("the component is not an engine of this version (strongroom:backup@0.1.0), or wants more than is granted: {e:#}"),
             )
         })?;
-        if interrupts {
-            tick(&engine);
-        }
-        Ok(Sandbox(Arc::new(Inner { engine, pre, budgets: self.budgets, interrupts })))
+        let (budgets, landlock) = (self.budgets, self.landlock);
+        Ok(Sandbox(Arc::new(Inner { engine, pre, budgets, interrupts, landlock })))
     }
+}
+
+/// What compiles and runs components. With `interrupts`, its clock runs from now on.
+pub(crate) fn engine(interrupts: bool, cache_dir: &CacheDir) -> Result<Engine> {
+    let mut config = Config::new();
+    config.concurrency_support(false).epoch_interruption(interrupts);
+    if let Some(cache) = cache(cache_dir) {
+        config.cache(Some(cache));
+    }
+    let engine = Engine::new(&config).map_err(|e| not_set_up(&e))?;
+    if interrupts {
+        tick(&engine);
+    }
+    Ok(engine)
+}
+
+/// Compiles a component from outside, or takes it from the cache. Whatever else these bytes are is refused, code that
+/// was compiled before too: that would run unchecked.
+pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8], budgets: &Budgets) -> Result<Component> {
+    if bytes.len() > budgets.component_bytes {
+        return Err(Exceeded::ComponentBytes.explain(name, budgets, "it was not run"));
+    }
+    let not_one = |why: &str| {
+        Error::new(
+            ErrorCode::Invalid,
+            format!("{name} is not a WebAssembly component that can be run: {why}"),
+        )
+    };
+    if bytes.starts_with(b"\0asm\x01\0\0\0") {
+        return Err(not_one("it is a core module; build it as a component (in Rust, for wasm32-wasip2)"));
+    }
+    Component::from_binary(engine, bytes).map_err(|e| not_one(&excerpt(&format!("{e:#}"), 2 << 10)))
+}
+
+pub(crate) fn not_set_up(e: &wasmtime::Error) -> Error {
+    Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}"))
 }
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.

@@ -1,0 +1,5 @@
+//! Reads no bytes at once.
+
+pub(super) fn run() -> String {
+    super::refused("read(0)", super::scan(&super::open()).read(0))
+}

@@ -1,0 +1,44 @@
+//! Guest components of the tests and the examples, built when they are asked for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, bail};
+
+/// What the outer build sets for itself and the inner one must not inherit.
+const SCRUB: [&str; 8] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_TARGET_DIR",
+];
+
+/// The directory of the whole project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Builds a package of the workspace for `wasm32-wasip2` and returns the component of this file name. All of them share
+/// one target directory, so that what they have in common is built once.
+pub fn component(package: &str, file: &str) -> anyhow::Result<Vec<u8>> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = root().join("target/guests");
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.current_dir(root()).args(["build", "--release", "--package", package, "--target", "wasm32-wasip2"]);
+    cargo.arg("--target-dir").arg(&target);
+    for name in SCRUB {
+        cargo.env_remove(name);
+    }
+    let built = cargo.output().context("cargo cannot be run")?;
+    if !built.status.success() {
+        bail!("{package} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    }
+    let path = target.join("wasm32-wasip2/release").join(file);
+    std::fs::read(&path).with_context(|| format!("{} was not built", path.display()))
+}
