@@ -3,8 +3,10 @@
 
 mod bad_input;
 mod damage;
+mod forget;
 mod interrupt;
 mod output;
 mod place;
+mod policy;
 mod round_trip;
 mod seed;

@@ -16,6 +16,8 @@ use crate::{Error, ErrorCode, Result};
 /// The package of the interfaces, and the versions of it that this library knows.
 const PACKAGE: &str = "strongroom:policy/";
 const KNOWN: [&str; 1] = ["0.1"];
+/// Components of fewer bytes are compiled in no time.
+const SMALL: usize = 1 << 20;
 /// Only what takes longer is told of.
 const SOON: Duration = Duration::from_millis(400);
 
@@ -94,7 +96,8 @@ pub(crate) fn compile(
         Error::new(ErrorCode::Other, format!("the sandbox of policies cannot be set up: {e:#}"))
     };
     let engine = Engine::new(&config).map_err(setup)?;
-    let component = telling(name, on_compiling, || Component::from_binary(&engine, bytes));
+    let tell = on_compiling.filter(|_| bytes.len() > SMALL);
+    let component = telling(name, tell, || Component::from_binary(&engine, bytes));
     let component = component.map_err(|e| {
         invalid(format!("it is not a component that can be run: {}", readable(format!("{e:#}").as_bytes())))
     })?;
