@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, OperatorCost};
 
 use super::bindings::{admitter, retainer, selector};
 use super::budgets::PolicyBudgets;
@@ -89,7 +89,7 @@ pub(crate) fn compile(
     check_header(bytes).map_err(invalid)?;
     let mut config = Config::new();
     // The same answer everywhere: time is counted in instructions, and every NaN has the same bits.
-    config.concurrency_support(false).consume_fuel(true);
+    config.concurrency_support(false).consume_fuel(true).operator_cost(costs());
     config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
     config.cache(cache(cache_dir));
     let setup = |e: wasmtime::Error| {
@@ -117,6 +117,14 @@ pub(crate) fn compile(
         len: bytes.len(),
         engine,
     })
+}
+
+/// What instructions cost in fuel: one unit each, and one more for each byte that is copied. Asking for memory costs more,
+/// because it takes a call to the host, which is granted or not.
+fn costs() -> OperatorCost {
+    let mut costs = OperatorCost::new();
+    (costs.MemoryGrow, costs.TableGrow) = (u8::MAX, u8::MAX);
+    costs
 }
 
 /// Tells of work that takes a while, once it has taken a while.
