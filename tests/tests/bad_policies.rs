@@ -29,8 +29,7 @@ fn turned_bad(function: &str, instructions: &str) -> Policy {
         end += text[end..].find('\n').unwrap() + 1;
     }
     let bad = [&text[..end], &instructions.replace("SELF", name), "\n", &text[end..]].concat();
-    let mut budgets = PolicyBudgets::default();
-    budgets.memory = 200 << 20;
+    let budgets = PolicyBudgets::default().memory(200 << 20);
     let builder = Policy::builder().cache_dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     builder.budgets(budgets).bytes("bad.wasm", &wat::parse_str(bad).unwrap()).unwrap()
 }
@@ -74,7 +73,12 @@ fn a_policy_that_misbehaves_keeps_everything() {
             ErrorCode::Other,
             "call stack exhausted",
         ),
-        ("wants all memory", "loop i32.const 16 memory.grow drop br 0 end".to_owned(), ErrorCode::Budget, ""),
+        (
+            "wants all memory",
+            "loop i32.const 16 memory.grow drop br 0 end".to_owned(),
+            ErrorCode::Budget,
+            "memory than its budget of 200 MiB",
+        ),
         ("gives up", "unreachable".to_owned(), ErrorCode::Other, "`unreachable`"),
         ("answers at no place", "i32.const -4 return".to_owned(), ErrorCode::Other, "it failed"),
         ("gives no verdict", answer(false, 4096, 0), ErrorCode::Other, "it gave 0 verdicts for 3 snapshots"),

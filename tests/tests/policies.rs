@@ -170,8 +170,7 @@ fn a_policy_that_fails_keeps_no_backup_from_being_made() {
     let tell = Arc::clone(&told);
     let repository = repository(dir.path().join("backups"));
     let repository = repository.on_warning(move |warning| tell.lock().unwrap().push(warning.to_owned()));
-    let mut budgets = PolicyBudgets::default();
-    (budgets.fuel, budgets.fuel_per_item) = (1000, 0);
+    let budgets = PolicyBudgets::default().fuel(1000).fuel_per_item(0);
     let policy = builder().budgets(budgets).built_in().unwrap();
     let maps = Maps::filled(&[("a", 5, 10)]);
     backup(&repository, &maps, &Backup::new().name("x").policy(&policy)).unwrap();
@@ -220,8 +219,7 @@ fn what_is_no_policy_is_refused_with_what_to_do() {
         assert!(e.to_string().contains(says), "{e}");
         assert!(e.to_string().starts_with("policy bad.wasm: "), "{e}");
     }
-    let mut budgets = PolicyBudgets::default();
-    budgets.component_bytes = 1000;
+    let budgets = PolicyBudgets::default().component_bytes(1000);
     assert_eq!(builder().budgets(budgets).built_in().unwrap_err().code(), ErrorCode::Budget);
 }
 
