@@ -4,7 +4,9 @@ use std::io;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use strongroom::{Damage, Error, ErrorCode, Forget, Judged, Prune, Repository, Retention, TimeZone};
+use strongroom::{
+    Damage, Decision, Error, ErrorCode, Forget, Judged, Prune, Repository, Retention, TimeZone,
+};
 use strongroom_command::{PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted, visible};
 
@@ -76,6 +78,12 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     let repository = native.open(&dir, &session.bar)?;
     let (names, kept, failure) = if rules {
         let policy = args.keep.given_to(policy::load(native, &args.policy)?);
+        if !policy.decides(Decision::Retain) {
+            return Err(usage(format!(
+                "policy {} does not say what to keep: it does not export retain",
+                policy.name()
+            )));
+        }
         let mut plan = repository.retention(&policy, SystemTime::now())?;
         if let Some(source) = &args.source {
             plan = plan.only(source);

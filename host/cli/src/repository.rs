@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use strongroom::{Depth, RedbStore, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified};
+use strongroom::{
+    Decision, Depth, Error, ErrorCode, RedbStore, Repository, Restored, Result, Snapshot, Snapshots, Table,
+    Verified,
+};
 use strongroom_command::host;
 
 /// A repository as the library has it.
@@ -13,12 +16,20 @@ pub(crate) struct Native<'h> {
 
 impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
+        let policy = crate::policy::load(self.host, wanted.policy)?;
+        if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
+            let message = format!(
+                "policy {} decides nothing about a backup: it exports neither select nor admit",
+                policy.name()
+            );
+            return Err(Error::new(ErrorCode::Invalid, message));
+        }
         let store = Arc::new(RedbStore::open(wanted.database)?);
         let mut backup = strongroom::Backup::new()
             .name(wanted.name)
             .source(wanted.source)
             .override_permissions(wanted.override_permissions)
-            .policy(&crate::policy::load(self.host, wanted.policy)?)
+            .policy(&policy)
             .accept(wanted.accept);
         if let Some(position) = wanted.position {
             backup = backup.position(position);
