@@ -1,6 +1,5 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +32,10 @@ pub trait Host {
     fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn Repository + '_>>;
 
     /// The path by which messages and other processes know this one.
-    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+    fn absolute(&self, path: &Path) -> Result<PathBuf>;
 
-    /// How wide the terminal on stderr is, if that can be found out.
-    fn terminal_width(&self) -> fn() -> Option<usize> {
-        || None
-    }
+    /// The progress bar; `seen` is whether there is somebody to show it to.
+    fn bar(&self, seen: bool) -> Bar;
 
     /// Whether somebody asked the run to stop.
     fn is_cancelled(&self) -> bool {

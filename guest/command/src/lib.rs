@@ -26,6 +26,9 @@ pub use session::Session;
 
 use args::{Args, Verb};
 
+/// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
+pub const NATIVE_ONLY: [&str; 4] = ["component", "demo", "forget", "policy"];
+
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
