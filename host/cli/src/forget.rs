@@ -87,6 +87,11 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         let mut plan = repository.retention(&policy, SystemTime::now())?;
         if let Some(source) = &args.source {
             plan = plan.only(source);
+            if plan.snapshots.is_empty() {
+                let message =
+                    format!("there is no snapshot of source {source:?}; `strongroom snapshots` lists them");
+                return Err(Error::new(ErrorCode::NotFound, message).into());
+            }
         }
         session.bar.clear();
         let zone = args.policy.time_zone.as_deref().map_or(Ok(TimeZone::utc()), TimeZone::named)?;

@@ -69,6 +69,7 @@ fn not_all_of_them_are_forgotten_by_a_slip() {
     place.fails("forget", 2, &["--keep-daily 7"]);
     place.fails("forget --keep-daily 3 day-01", 2, &["not both"]);
     place.fails("forget --keep-daily x", 2, &["number"]);
+    place.fails("forget --keep-daily 3 --source ap", 1, &["no snapshot of source \"ap\""]);
     place.fails("forget --set keep-dayly=3", 1, &["keep-dayly", "there is no such setting"]);
     place.fails("forget --keep-daily 1 --time-zone Berlin", 1, &["Europe/Berlin"]);
     let all: Vec<String> = names(&place);
