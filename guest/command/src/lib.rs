@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use args::{Budgets, Global};
-pub use exit::usage;
+pub use exit::{Exit, usage};
 pub use host::{Host, Program, Repository};
 pub use paths::expand;
 pub use session::Session;

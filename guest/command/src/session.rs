@@ -34,6 +34,7 @@ impl<'h> Session<'h> {
             (budgets.memory.is_some(), "--memory", Special::Budgets),
             (budgets.timeout.is_some(), "--timeout", Special::Budgets),
             (budgets.component.is_some(), "--component", Special::Component),
+            (budgets.no_landlock, "--no-landlock", Special::Budgets),
         ] {
             session.only_if(given, option, special)?;
         }
@@ -69,8 +70,12 @@ impl<'h> Session<'h> {
 
     /// The repository to read from; without `--repo`, in the current directory.
     pub(crate) fn repository(&self) -> anyhow::Result<Box<dyn Repository + 'h>> {
-        let dir = self.expand(self.global.repo.as_deref().unwrap_or(Path::new(REPOSITORY)))?;
-        self.host.repository(&dir, &self.bar)
+        self.host.repository(&self.repository_dir()?, &self.bar)
+    }
+
+    /// The directory of the repository to read from.
+    pub fn repository_dir(&self) -> anyhow::Result<PathBuf> {
+        self.expand(self.global.repo.as_deref().unwrap_or(Path::new(REPOSITORY)))
     }
 
     /// Fails if the run was asked to stop.

@@ -5,6 +5,7 @@ mod demo;
 mod interrupt;
 mod native;
 mod repository;
+mod run;
 mod trace;
 
 use std::process::ExitCode;
