@@ -7,4 +7,5 @@ mod interrupt;
 mod output;
 mod place;
 mod round_trip;
+mod run;
 mod seed;
