@@ -15,6 +15,7 @@ const USAGE: u8 = 2;
 const NO_REPOSITORY: u8 = 10;
 const LOCKED: u8 = 11;
 const DAMAGED: u8 = 12;
+const REFUSED: u8 = 13;
 const BUDGET: u8 = 14;
 const INTERRUPTED: u8 = 130;
 
@@ -27,8 +28,8 @@ EXIT CODES:
    10    there is no repository
    11    somebody else holds the repository or the database
    12    damage: in the repository, or in the database
-   13    refused by a policy (not used yet)
-   14    the engine or a plugin went past a budget of its sandbox
+   13    refused by a policy
+   14    the engine, a policy or a plugin went past a budget of its sandbox
   130    interrupted by Ctrl-C or SIGTERM
 `strongroom run` exits with the plugin's own code if the plugin ends by itself.";
 
@@ -109,6 +110,7 @@ fn classify(e: &anyhow::Error) -> (&'static str, u8) {
         ErrorCode::Locked => LOCKED,
         ErrorCode::Damaged => DAMAGED,
         ErrorCode::Budget => BUDGET,
+        ErrorCode::Refused => REFUSED,
         ErrorCode::Cancelled => INTERRUPTED,
         _ => FAILED,
     };

@@ -1,12 +1,12 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use strongroom_core::{Bar, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
 
 use crate::args::Global;
+use crate::policy::PolicyArgs;
 use crate::session::Session;
 
 /// A program that has the verbs, and perhaps some of its own.
@@ -32,12 +32,10 @@ pub trait Host {
     fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn Repository + '_>>;
 
     /// The path by which messages and other processes know this one.
-    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+    fn absolute(&self, path: &Path) -> Result<PathBuf>;
 
-    /// How wide the terminal on stderr is, if that can be found out.
-    fn terminal_width(&self) -> fn() -> Option<usize> {
-        || None
-    }
+    /// The progress bar; `seen` is whether there is somebody to show it to.
+    fn bar(&self, seen: bool) -> Bar;
 
     /// Whether somebody asked the run to stop.
     fn is_cancelled(&self) -> bool {
@@ -62,6 +60,8 @@ pub enum Special {
     Threads,
     /// `--permission-override`: files have permissions.
     Permissions,
+    /// `--policy`, `--accept` and the like: there is a sandbox for policies.
+    Policies,
 }
 
 /// What to back up, and as what.
@@ -81,6 +81,10 @@ pub struct Backup<'a> {
     pub threads: Option<usize>,
     /// Takes the directory away from others instead of refusing one that they can see.
     pub override_permissions: bool,
+    /// Which policy is asked.
+    pub policy: &'a PolicyArgs,
+    /// Publishes the snapshot also if the policy refuses it.
+    pub accept: bool,
 }
 
 /// What to restore, and how.

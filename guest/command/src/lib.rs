@@ -8,6 +8,7 @@ mod exit;
 pub mod host;
 mod output;
 mod paths;
+mod policy;
 mod session;
 mod verbs;
 
@@ -18,10 +19,15 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 pub use args::{Budgets, Global};
 pub use exit::{Exit, usage};
 pub use host::{Host, Program, Repository};
+pub use output::table::{Side, Table};
 pub use paths::expand;
+pub use policy::PolicyArgs;
 pub use session::Session;
 
 use args::{Args, Verb};
+
+/// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
+pub const NATIVE_ONLY: [&str; 4] = ["component", "demo", "forget", "policy"];
 
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {

@@ -27,8 +27,7 @@ pub struct Session<'h> {
 impl<'h> Session<'h> {
     pub(crate) fn new(host: &'h dyn Host, global: Global) -> anyhow::Result<Self> {
         let seen = io::stderr().is_terminal() && !global.quiet && !global.json && global.verbose == 0;
-        let bar = if seen { Bar::visible(host.terminal_width()) } else { Bar::hidden() };
-        let session = Self { host, global, bar };
+        let session = Self { host, global, bar: host.bar(seen) };
         let budgets = &session.global.budgets;
         for (given, option, special) in [
             (budgets.memory.is_some(), "--memory", Special::Budgets),
@@ -54,6 +53,11 @@ impl<'h> Session<'h> {
         self.global.json
     }
 
+    /// Whether nothing is to be said that was not asked for.
+    pub fn quiet(&self) -> bool {
+        self.global.quiet
+    }
+
     /// The absolute path that is meant, with `~/` and variables filled in.
     pub fn expand(&self, path: &Path) -> anyhow::Result<PathBuf> {
         expand(self.host, path)
@@ -73,7 +77,7 @@ impl<'h> Session<'h> {
         self.host.repository(&self.repository_dir()?, &self.bar)
     }
 
-    /// The directory of the repository to read from.
+    /// Where the repository to read from is.
     pub fn repository_dir(&self) -> anyhow::Result<PathBuf> {
         self.expand(self.global.repo.as_deref().unwrap_or(Path::new(REPOSITORY)))
     }

@@ -31,6 +31,20 @@ impl From<engine::Error> for wit::Error {
     }
 }
 
+impl From<&engine::SnapshotTable> for wit::Table {
+    fn from(table: &engine::SnapshotTable) -> Self {
+        Self {
+            name: table.name.clone(),
+            multimap: table.multimap,
+            entries: table.entries,
+            bytes: table.bytes,
+            key_type: table.key_type.clone(),
+            value_type: table.value_type.clone(),
+            id: table.id().hex(),
+        }
+    }
+}
+
 impl From<engine::Snapshot> for wit::Snapshot {
     fn from(snapshot: engine::Snapshot) -> Self {
         Self {
@@ -66,6 +80,7 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         name: job.name,
         source: job.source,
         tables: job.tables,
+        leave_out: job.leave_out,
         position: job.position,
         time: job.time,
         parts: job.parts,
@@ -111,8 +126,18 @@ impl wit::Guest for Component {
         Ok(wit::Draft { snapshot: draft.snapshot.into(), state: draft.state })
     }
 
+    fn draft_tables(draft: wit::Draft) -> Result<Vec<wit::Table>> {
+        Ok(engine::draft_tables(vault()?, &draft.state)?.iter().map(Into::into).collect())
+    }
+
     fn publish(draft: wit::Draft) -> Result<wit::Snapshot> {
         Ok(engine::publish(vault()?, &draft.state)?.into())
+    }
+
+    fn digest(store: String, only: Option<Vec<String>>) -> Result<wit::Digested> {
+        let digest = engine::digest(&Store::open(&store)?, only.as_deref(), &Progress)?;
+        let tables = digest.tables.iter().map(Into::into).collect();
+        Ok(wit::Digested { id: digest.id.hex(), tables })
     }
 
     fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
@@ -132,16 +157,7 @@ impl wit::Guest for Component {
 
     fn tables(snapshot: String) -> Result<Vec<wit::Table>> {
         let opened = engine::open(vault()?, &snapshot)?;
-        let table = |table: &engine::SnapshotTable| wit::Table {
-            name: table.name.clone(),
-            multimap: table.multimap,
-            entries: table.entries,
-            bytes: table.bytes,
-            key_type: table.key_type.clone(),
-            value_type: table.value_type.clone(),
-            id: table.id().hex(),
-        };
-        Ok(opened.tables().iter().map(table).collect())
+        Ok(opened.tables().iter().map(Into::into).collect())
     }
 
     fn restore(
@@ -168,6 +184,25 @@ impl wit::Guest for Component {
             objects: verified.objects,
             bytes: verified.bytes,
             damage: verified.damage.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    fn forget(names: Vec<String>, dry_run: bool) -> Result<()> {
+        Ok(engine::forget(vault()?, &names, dry_run)?)
+    }
+
+    fn prune(max_unused: u32, dry_run: bool) -> Result<wit::Pruned> {
+        let pruned = engine::prune(vault()?, engine::Prune { max_unused, dry_run }, &Progress)?;
+        Ok(wit::Pruned {
+            snapshots: pruned.snapshots,
+            packs_removed: pruned.packs_removed,
+            packs_written: pruned.packs_written,
+            objects_removed: pruned.objects_removed,
+            objects_moved: pruned.objects_moved,
+            bytes_freed: pruned.bytes_freed,
+            bytes_moved: pruned.bytes_moved,
+            bytes_unused: pruned.bytes_unused,
+            bytes_left: pruned.bytes_left,
         })
     }
 }

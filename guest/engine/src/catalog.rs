@@ -7,7 +7,7 @@ use crate::objects::Objects;
 use crate::snapshot::Snapshot;
 use crate::store;
 use crate::tree::Put;
-use crate::tree::item::{Field, Items};
+use crate::tree::item::{Field, Item, Items};
 use crate::tree::leaves::{LeafSink, Leaves};
 use crate::tree::node::{Ref, Root};
 use crate::tree::spine::Spine;
@@ -128,6 +128,15 @@ pub(crate) fn id(root: Option<Root>) -> Id {
     root.map_or_else(|| Kind::Catalog { level: 0 }.id_of(&[]), |root| root.node.id)
 }
 
+/// The table of an entry in the tree of tables.
+pub(crate) fn table(item: &Item<'_>) -> Result<Table> {
+    let table = match (item.key, item.value) {
+        (Field::Here(name), Field::Here(value)) => decode(name, value),
+        _ => None,
+    };
+    table.ok_or_else(|| Error::damaged("an entry is not one of a table"))
+}
+
 fn decode(name: &[u8], value: &[u8]) -> Option<Table> {
     let mut cursor = Cursor(value);
     let flags = cursor.u8().filter(|flags| *flags < 4)?;
@@ -158,11 +167,7 @@ pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Ve
         let items = Items::new(&content).collect::<Result<Vec<_>>>().place(place())?;
         leaf.check_leaf(&items).place(place())?;
         for item in items {
-            let table = match (item.key, item.value) {
-                (Field::Here(name), Field::Here(value)) => decode(name, value),
-                _ => None,
-            };
-            let table = table.ok_or_else(|| Error::damaged("an entry is not one of a table").at(place()))?;
+            let table = table(&item).place(place())?;
             if tables.last().is_some_and(|last: &Table| last.name >= table.name) {
                 return Err(Error::damaged("they are not in order, each once").at(place()));
             }

@@ -43,7 +43,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Reads the index again: another run may have moved things.
-    fn reload(&self) -> Result<()> {
+    pub(crate) fn reload(&self) -> Result<()> {
         self.open.borrow_mut().clear();
         *self.index.borrow_mut() = Index::open(self.vault)?;
         Ok(())
@@ -58,17 +58,32 @@ impl<'a> Objects<'a> {
     }
 
     /// The content of an object, checked.
+    ///
+    /// What is missed is looked for once more in the index as it is then: a prune beside this may have moved it. What is
+    /// damaged is read from another place that the index knows.
     pub(crate) fn read(&self, kind: Kind, id: Id) -> Result<Vec<u8>> {
-        match self.try_read(kind, id) {
-            Err(e) if e.code == Code::NotFound => {
-                self.reload()?;
-                self.try_read(kind, id).map_err(|e| match e.code {
-                    Code::NotFound => Error::damaged(e.message),
-                    _ => e,
-                })
-            }
-            read => read,
+        let mut read = self.try_read(kind, id);
+        if matches!(&read, Err(e) if e.code == Code::NotFound) {
+            self.reload()?;
+            read = self.try_read(kind, id);
         }
+        read.or_else(|e| match e.code {
+            Code::Damaged | Code::NotFound => self.read_elsewhere(kind, id)?.ok_or(Error::damaged(e.message)),
+            _ => Err(e),
+        })
+    }
+
+    /// The content of an object from whichever place that the index knows gives it back; `None` if none does.
+    pub(crate) fn read_elsewhere(&self, kind: Kind, id: Id) -> Result<Option<Vec<u8>>> {
+        let places = self.index.borrow().find_all(&id)?;
+        for place in places {
+            match self.read_at(kind, id, place) {
+                Ok(content) => return Ok(Some(content)),
+                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(None)
     }
 
     fn try_read(&self, kind: Kind, id: Id) -> Result<Vec<u8>> {
@@ -128,6 +143,9 @@ impl OpenPack {
             None => {
                 let wanted = if ahead { len.max(WINDOW) } else { len };
                 self.window = self.file.read_at(offset, wanted)?;
+                if self.window.len() < len {
+                    self.window = self.file.read(offset, len)?;
+                }
                 self.window_at = offset;
                 0..len.min(self.window.len())
             }

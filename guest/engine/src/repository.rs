@@ -36,7 +36,7 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
         }
         Err(e) => return Err(e),
     };
-    let text = file.read_at(0, 4096)?;
+    let text = file.read(0, 4096)?;
     let about: About = serde_json::from_slice(&text)
         .ok()
         .filter(|about: &About| about.format == "strongroom" && about.version > 0)
@@ -57,35 +57,71 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
 
 /// Makes the directory a repository if it is empty, and clears away what an unfinished run left.
 pub(crate) fn prepare(vault: &dyn Vault) -> Result<()> {
-    match check(vault) {
-        Err(e) if e.code == Code::NoRepository => create(vault)?,
-        checked => checked?,
-    }
-    // A crash may have come between the file and the folders.
+    let there = match check(vault) {
+        Err(e) if e.code == Code::NoRepository => {
+            refuse_foreign(vault)?;
+            false
+        }
+        checked => checked.map(|()| true)?,
+    };
+    // The folders come first, durable: no reader finds a repository without them.
     for dir in DIRS {
         vault.make_dir(dir)?;
     }
     vault.sync_dir("")?;
-    for dir in ["", pack::DIR, index::DIR, snapshot::DIR] {
-        for name in vault.list(dir)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-            vault.remove(&join(dir, name))?;
-        }
+    if !there {
+        create(vault)?;
     }
-    Ok(())
+    clear(vault, &unfinished(vault)?)
 }
 
-fn create(vault: &dyn Vault) -> Result<()> {
+/// What unfinished runs left: paths and lengths.
+pub(crate) fn unfinished(vault: &dyn Vault) -> Result<Vec<(String, u64)>> {
+    let mut unfinished = Vec::new();
+    for dir in ["", pack::DIR, index::DIR, snapshot::DIR] {
+        for name in vault.list(dir)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            let path = join(dir, name);
+            unfinished.push((path.clone(), vault.len(&path)?));
+        }
+    }
+    Ok(unfinished)
+}
+
+/// Takes unfinished files away.
+pub(crate) fn clear(vault: &dyn Vault, unfinished: &[(String, u64)]) -> Result<()> {
+    unfinished.iter().try_for_each(|(path, _)| vault.remove(path))
+}
+
+/// Bytes of all files of the repository, without the lock.
+pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
+    let mut bytes = vault.len(FILE)?;
+    for name in vault.list("")?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+        bytes += vault.len(name)?;
+    }
+    for dir in DIRS {
+        for name in vault.list(dir)? {
+            bytes += vault.len(&join(dir, &name))?;
+        }
+    }
+    Ok(bytes)
+}
+
+fn refuse_foreign(vault: &dyn Vault) -> Result<()> {
     let ours = |name: &String| {
         name == LOCK || name.starts_with(UNFINISHED) || DIRS.contains(&name.as_str()) || name == "lost+found"
     };
-    if let Some(foreign) = vault.list("")?.iter().find(|name| !ours(name)) {
-        return Err(Error::new(
+    match vault.list("")?.iter().find(|name| !ours(name)) {
+        None => Ok(()),
+        Some(foreign) => Err(Error::new(
             Code::NoRepository,
             format!(
                 "the directory holds no repository but other things ({foreign:?}); give an empty or a new one"
             ),
-        ));
+        )),
     }
+}
+
+fn create(vault: &dyn Vault) -> Result<()> {
     let path = format!("{UNFINISHED}repository");
     match vault.remove(&path) {
         Err(e) if e.code != Code::NotFound => return Err(e),

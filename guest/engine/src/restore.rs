@@ -5,6 +5,7 @@ use crate::error::{Code, Error, Place, Result};
 use crate::globs;
 use crate::open::{Opened, open};
 use crate::progress::{Level, Progress, advance};
+use crate::snapshot;
 use crate::store::{Bytes, Sink};
 use crate::vault::Vault;
 use crate::verify::Damage;
@@ -28,8 +29,16 @@ pub fn restore<'s>(
     let chosen = globs::choose(opened.tables(), tables, |table| &table.name)?;
     let mut sink = sink(&opened.schema()?.template)?;
     let mut damage = Vec::new();
+    // What is missing because somebody took the snapshot away is no damage.
+    let forgotten = |e: Error| match snapshot::exists(vault, &opened.snapshot().name) {
+        Ok(false) if e.code == Code::Damaged => Error::new(
+            Code::NotFound,
+            format!("snapshot {:?} was forgotten while it was restored", opened.snapshot().name),
+        ),
+        _ => e,
+    };
     for table in chosen {
-        match restore_table(&opened, table, sink.as_mut(), progress) {
+        match restore_table(&opened, table, sink.as_mut(), progress).map_err(forgotten) {
             Err(e) if skip_damaged && e.code == Code::Damaged => {
                 progress.log(Level::Warn, &format!("table {:?} is left out: {e}", table.name));
                 damage.push(Damage {

@@ -1,6 +1,6 @@
 //! The directory that holds a repository, as the engine sees it.
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// One directory with one level of folders in it. Paths are relative and use `/`.
 ///
@@ -36,4 +36,25 @@ pub trait VaultFile {
     fn len(&self) -> Result<u64>;
     /// Makes what it holds durable.
     fn sync(&self) -> Result<()>;
+}
+
+impl dyn VaultFile + '_ {
+    /// Reads what `len` bytes from this place have, and asks again where fewer come than the file has: taken for the
+    /// end of the file, they would look like damage, and damage is acted upon.
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = self.read_at(offset, len)?;
+        while bytes.len() < len {
+            let end = offset.saturating_add(bytes.len() as u64);
+            let file = self.len()?;
+            if end >= file {
+                break;
+            }
+            let more = self.read_at(end, len - bytes.len())?;
+            if more.is_empty() {
+                return Err(Error::new(Code::Io, format!("reading ended at byte {end} of {file}")));
+            }
+            bytes.extend_from_slice(&more);
+        }
+        Ok(bytes)
+    }
 }

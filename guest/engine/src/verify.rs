@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::catalog::{self, Table};
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
+use crate::index::Location;
 use crate::objects::Objects;
 use crate::pack;
 use crate::progress::{Progress, advance};
@@ -69,6 +70,7 @@ pub fn verify(
         depth,
         progress,
         packs: HashMap::new(),
+        reloads: RELOADS,
         seen: Seen::default(),
         spoilt: HashMap::new(),
         turn: 0,
@@ -133,6 +135,9 @@ enum Object {
     There(Option<Vec<u8>>),
 }
 
+/// How often the index is read again in vain before what is missing is taken for lost.
+const RELOADS: u32 = 16;
+
 /// Snapshots and tables.
 type Costs = (BTreeSet<String>, BTreeSet<String>);
 
@@ -143,6 +148,8 @@ struct Look<'a> {
     progress: &'a dyn Progress,
     /// How long each pack is; `None`: it is gone.
     packs: HashMap<Id, Option<u64>>,
+    /// How often the index may still be read again in vain.
+    reloads: u32,
     seen: Seen,
     /// Nodes that are damaged, or above something damaged: looked at again for every snapshot that has them.
     spoilt: HashMap<Id, u64>,
@@ -256,14 +263,15 @@ impl Look<'_> {
             Some(when) if *when == self.turn => return Ok(Object::Spoilt),
             _ => {}
         }
-        let Some(place) = self.objects.find(&id)? else {
+        let Some(place) = self.find(&id)? else {
             return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
         };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
-            None => return Ok(self.spoil(id, path, "the pack is gone".to_owned())),
+            None => return self.elsewhere(kind, id, path, Error::new(Code::NotFound, "the pack is gone")),
             Some(len) if len < u64::from(place.offset) + u64::from(place.len) => {
-                return Ok(self.spoil(id, path, format!("the pack is cut off at {len} bytes")));
+                let cut = Error::damaged(format!("the pack is cut off at {len} bytes"));
+                return self.elsewhere(kind, id, path, cut);
             }
             Some(_) => {}
         }
@@ -280,7 +288,44 @@ impl Look<'_> {
                 Ok(Object::There(Some(content)))
             }
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
-                Ok(self.spoil(id, path, e.message))
+                self.elsewhere(kind, id, path, e)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Where an object lies: in a pack that is there, if a prune beside this has not just moved it once more.
+    fn find(&mut self, id: &Id) -> Result<Option<Location>> {
+        let found = self.objects.find(id)?;
+        let there = match found {
+            None => false,
+            // What was missed before the index was last read is missing.
+            Some(place) => self.packs.contains_key(&place.pack) || self.pack(place.pack)?.is_some(),
+        };
+        if there || self.reloads == 0 {
+            return Ok(found);
+        }
+        self.objects.reload()?;
+        self.packs.retain(|_, len| len.is_some());
+        let found = self.objects.find(id)?;
+        let there = found.map_or(Ok(None), |place| self.pack(place.pack))?.is_some();
+        self.reloads = if there { RELOADS } else { self.reloads - 1 };
+        Ok(found)
+    }
+
+    /// An object that cannot be read where it was looked for: a prune beside this may just have moved it, and another
+    /// copy of it costs nobody anything.
+    fn elsewhere(&mut self, kind: Kind, id: Id, file: String, wrong: Error) -> Result<Object> {
+        match self.objects.read(kind, id) {
+            Ok(content) => {
+                if wrong.code != Code::NotFound {
+                    let what = format!("{}; another copy of it is whole", wrong.message);
+                    self.found.entry((file, what)).or_default();
+                }
+                Ok(Object::There(Some(content)))
+            }
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
+                Ok(self.spoil(id, file, wrong.message))
             }
             Err(e) => Err(e),
         }

@@ -66,6 +66,7 @@ fn make() -> MemoryVault {
             name: name.into(),
             source: "golden".into(),
             tables: None,
+            leave_out: Vec::new(),
             position: None,
             time: 1_750_000_000 + number,
             parts,

@@ -1,9 +1,12 @@
 //! The `strongroom` command: backups of redb databases while they are in use, made by a sandboxed WebAssembly
 //! component. What it has in common with that component under other runtimes is `strongroom-command`.
 
+mod component;
 mod demo;
+mod forget;
 mod interrupt;
 mod native;
+mod policy;
 mod repository;
 mod run;
 mod trace;

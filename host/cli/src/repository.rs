@@ -6,15 +6,20 @@ use strongroom::{Depth, RedbStore, Repository, Restored, Result, Snapshot, Snaps
 use strongroom_command::host;
 
 /// A repository as the library has it.
-pub(crate) struct Native(pub(crate) Repository);
+pub(crate) struct Native<'h> {
+    pub(crate) repository: Repository,
+    pub(crate) host: &'h crate::native::Native,
+}
 
-impl host::Repository for Native {
+impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
         let store = Arc::new(RedbStore::open(wanted.database)?);
         let mut backup = strongroom::Backup::new()
             .name(wanted.name)
             .source(wanted.source)
-            .override_permissions(wanted.override_permissions);
+            .override_permissions(wanted.override_permissions)
+            .policy(&crate::policy::load(self.host, wanted.policy)?)
+            .accept(wanted.accept);
         if let Some(position) = wanted.position {
             backup = backup.position(position);
         }
@@ -24,19 +29,19 @@ impl host::Repository for Native {
         if let Some(threads) = wanted.threads {
             backup = backup.threads(threads);
         }
-        self.0.backup(&store, &backup)
+        self.repository.backup(&store, &backup)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {
-        self.0.snapshots()
+        self.repository.snapshots()
     }
 
     fn find(&self, which: &str) -> Result<Snapshot> {
-        self.0.find(which)
+        self.repository.find(which)
     }
 
     fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
-        self.0.tables(snapshot)
+        self.repository.tables(snapshot)
     }
 
     fn restore(&self, wanted: &host::Restore<'_>) -> Result<Restored> {
@@ -45,14 +50,14 @@ impl host::Repository for Native {
         if !wanted.tables.is_empty() {
             restore = restore.tables(wanted.tables);
         }
-        self.0.restore(wanted.snapshot, wanted.to, &restore)
+        self.repository.restore(wanted.snapshot, wanted.to, &restore)
     }
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
-        self.0.verify(snapshot, depth)
+        self.repository.verify(snapshot, depth)
     }
 
     fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {
-        self.0.scan(snapshot, table, each)
+        self.repository.scan(snapshot, table, each)
     }
 }

@@ -52,6 +52,22 @@ macro_rules! from_wit {
                 }
             }
 
+            impl From<wit::Pruned> for $crate::Pruned {
+                fn from(from: wit::Pruned) -> Self {
+                    let mut pruned = Self::default();
+                    pruned.snapshots = from.snapshots;
+                    pruned.packs_removed = from.packs_removed;
+                    pruned.packs_written = from.packs_written;
+                    pruned.objects_removed = from.objects_removed;
+                    pruned.objects_moved = from.objects_moved;
+                    pruned.bytes_freed = from.bytes_freed;
+                    pruned.bytes_moved = from.bytes_moved;
+                    pruned.bytes_unused = from.bytes_unused;
+                    pruned.bytes_left = from.bytes_left;
+                    pruned
+                }
+            }
+
             impl From<wit::Verified> for $crate::Verified {
                 fn from(from: wit::Verified) -> Self {
                     let mut verified = Self::default();

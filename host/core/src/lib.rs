@@ -16,4 +16,4 @@ pub use bar::Bar;
 pub use error::{Error, ErrorCode, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};
-pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};

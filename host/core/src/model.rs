@@ -109,6 +109,31 @@ pub struct Verified {
     pub damage: Vec<Damage>,
 }
 
+/// What a prune did; of a dry run, what it would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Snapshots that are there, all of which keep what they need.
+    pub snapshots: u32,
+    /// Packs that were removed.
+    pub packs_removed: u64,
+    /// Packs that were written.
+    pub packs_written: u64,
+    /// Objects that were removed.
+    pub objects_removed: u64,
+    /// Objects that were moved to new packs.
+    pub objects_moved: u64,
+    /// Bytes of all files of the repository before, less those afterwards; negative if an index had to be made again and
+    /// nothing was there to be freed.
+    pub bytes_freed: i64,
+    /// Stored bytes of the objects that were moved.
+    pub bytes_moved: u64,
+    /// Bytes that are left in packs although no snapshot needs them.
+    pub bytes_unused: u64,
+    /// Bytes of all files of the repository afterwards.
+    pub bytes_left: u64,
+}
+
 /// What was restored.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -130,9 +155,9 @@ impl Restored {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// What is being done: `copy`, `seal`, `restore`, `verify`.
+    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark` and `prune`.
     pub phase: &'a str,
-    /// Bytes of keys and values (or, while verifying, of content) that are done.
+    /// Bytes of keys and values (while verifying and pruning, of what is read of the repository) that are done.
     pub bytes: u64,
     /// Entries that are done.
     pub entries: u64,

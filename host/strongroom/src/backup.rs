@@ -8,6 +8,7 @@ use strongroom_store::Store;
 
 use crate::host::Grants;
 use crate::model::{Snapshot, checked};
+use crate::policy::Policy;
 use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
 use crate::source::Source;
@@ -30,6 +31,8 @@ pub struct Backup {
     threads: Option<usize>,
     override_permissions: bool,
     time: Option<SystemTime>,
+    policy: Option<Policy>,
+    accept: bool,
 }
 
 impl Default for Backup {
@@ -42,6 +45,8 @@ impl Default for Backup {
             threads: None,
             override_permissions: false,
             time: None,
+            policy: None,
+            accept: false,
         }
     }
 }
@@ -107,13 +112,38 @@ impl Backup {
         self
     }
 
-    fn job(&self, source: &str, threads: usize) -> wit::Job {
+    /// Lets a policy decide which tables to take and whether the new snapshot may be published; a snapshot that it
+    /// refuses is [`ErrorCode::Refused`]. Without this, all is taken and accepted. [`Policy::built_in`] refuses what looks
+    /// like an accident: a table gone, more than half of the entries gone, the position going back.
+    #[must_use]
+    pub fn policy(mut self, policy: &Policy) -> Self {
+        self.policy = Some(policy.clone());
+        self
+    }
+
+    /// Publishes the snapshot also if the policy refuses it.
+    #[must_use]
+    pub fn accept(mut self, yes: bool) -> Self {
+        self.accept = yes;
+        self
+    }
+
+    pub(crate) fn asks(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
+    pub(crate) fn accepts(&self) -> bool {
+        self.accept
+    }
+
+    fn job(&self, source: &str, threads: usize, leave_out: Vec<String>) -> wit::Job {
         let time = self.time.unwrap_or_else(SystemTime::now);
         wit::Job {
             store: "store".to_owned(),
             name: self.name.clone(),
             source: source.to_owned(),
             tables: self.tables.clone(),
+            leave_out,
             position: self.position.clone(),
             time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             full_scan: false,
@@ -133,7 +163,7 @@ impl Repository {
     ///
     /// [`ErrorCode::Exists`] for a name that is taken, [`ErrorCode::Locked`] if another run writes to the repository,
     /// [`ErrorCode::NotFound`] if there is no position where one was asked for or no table that matches,
-    /// [`ErrorCode::Full`] if there is no room, and others, each with a message that says what to do.
+    /// [`ErrorCode::Refused`] if a policy does not accept it, [`ErrorCode::Full`] if there is no room, and others, each with a message that says what to do.
     pub fn backup<S: Source + ?Sized>(&self, source: &S, backup: &Backup) -> Result<Snapshot> {
         let name = backup.source.clone().unwrap_or_else(|| source.name());
         let store = source.store()?;
@@ -161,8 +191,9 @@ impl Repository {
         let walls = grants.doors(self.sandbox().walls(self.dir(), Access::Write));
         let done = on_confined_thread("backup", &walls, || {
             let _in = span.enter();
+            let leave_out = self.left_out(backup, source, &grants)?;
             let mut engine = Instance::new(self.sandbox(), self.dir(), Access::Write, &grants, &memory)?;
-            let job = backup.job(source, threads);
+            let job = backup.job(source, threads, leave_out);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
             if plan.parts > job.parts {
                 let message =
@@ -201,6 +232,7 @@ impl Repository {
             if grants.meter.is_over() {
                 return Err(Error::new(ErrorCode::Cancelled, "stopped on request; nothing was published"));
             }
+            self.admit(backup, &mut engine, &draft)?;
             let published = engine.call(|engine, store| engine.call_publish(store, &draft))?;
             let snapshot = checked(published)?;
             tracing::info!(

@@ -36,10 +36,14 @@
 //!
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
+mod admission;
 mod backup;
+mod forget;
 mod host;
 mod model;
 mod plugin;
+mod policy;
+mod prune;
 mod read;
 mod repository;
 mod restore;
@@ -48,14 +52,20 @@ mod snapshot_store;
 mod source;
 
 pub use backup::Backup;
+pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
-pub use model::{Damage, Depth, Progress, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
 pub use plugin::{Plugin, PluginBuilder, Run};
+pub use policy::{
+    Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,
+    Simulation, TimeZone, Timeline, Trial,
+};
+pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::Restore;
 pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder};
 pub use source::Source;
-pub use strongroom_artifacts::ENGINE;
+pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};

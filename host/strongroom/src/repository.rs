@@ -20,8 +20,12 @@ pub struct Repository {
     dir: PathBuf,
     sandbox: Sandbox,
     on_progress: Option<OnProgress>,
+    on_warning: Option<OnWarning>,
     cancel: Cancel,
 }
+
+/// Is told, once for each, what a caller should know of a verb that went well.
+type OnWarning = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Repository {
     /// The repository in this directory, which need not exist yet: the first backup makes it.
@@ -33,7 +37,7 @@ impl Repository {
     pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
         let dir = dir.as_ref();
         let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
-        Ok(Self { dir: absolute, sandbox, on_progress: None, cancel: Cancel::new() })
+        Ok(Self { dir: absolute, sandbox, on_progress: None, on_warning: None, cancel: Cancel::new() })
     }
 
     /// Where it is.
@@ -45,6 +49,14 @@ impl Repository {
     #[must_use]
     pub fn on_progress(mut self, tell: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(tell));
+        self
+    }
+
+    /// Tells this function what the caller of a verb that went well should know: that a policy failed, and so was not
+    /// heeded. It is logged too.
+    #[must_use]
+    pub fn on_warning(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Arc::new(tell));
         self
     }
 
@@ -97,6 +109,13 @@ impl Repository {
         &self.sandbox
     }
 
+    pub(crate) fn warn(&self, message: &str) {
+        tracing::warn!("{message}");
+        if let Some(tell) = &self.on_warning {
+            tell(message);
+        }
+    }
+
     pub(crate) fn meter(&self) -> Meter {
         Meter::new(self.on_progress.clone(), self.cancel.clone(), self.sandbox.budgets().time)
     }
@@ -129,10 +148,6 @@ impl Repository {
 
     /// An error says which repository it is about, unless it is about the database.
     pub(crate) fn named(&self, e: Error, grants: &Grants) -> Error {
-        let about_it = matches!(
-            e.code(),
-            ErrorCode::NoRepository | ErrorCode::NewerFormat | ErrorCode::Denied | ErrorCode::Damaged
-        );
-        if about_it && !grants.failed_outside.load(Ordering::Relaxed) { e.at(self.dir.display()) } else { e }
+        if grants.failed_outside.load(Ordering::Relaxed) { e } else { e.in_repository(&self.dir) }
     }
 }

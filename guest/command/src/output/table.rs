@@ -4,28 +4,34 @@ use std::io::{self, Write};
 
 /// On which side of its column a cell stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
+    /// As text does.
     Left,
+    /// As numbers do.
     Right,
 }
 
 /// Rows of cells, under headings.
-pub(crate) struct Table {
-    columns: Vec<(&'static str, Side)>,
+pub struct Table {
+    columns: Vec<(String, Side)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: impl IntoIterator<Item = (&'static str, Side)>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+    /// A table with these headings.
+    pub fn new<'h>(columns: impl IntoIterator<Item = (&'h str, Side)>) -> Self {
+        let columns = columns.into_iter().map(|(heading, side)| (heading.to_owned(), side));
+        Self { columns: columns.collect(), rows: Vec::new() }
     }
 
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    pub(crate) fn print(&self, to: &mut impl Write) -> io::Result<()> {
-        let headings: Vec<String> = self.columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    /// Writes it out.
+    pub fn print(&self, to: &mut impl Write) -> io::Result<()> {
+        let headings: Vec<String> = self.columns.iter().map(|(heading, _)| heading.clone()).collect();
         let mut widths = vec![0; self.columns.len()];
         for row in std::iter::once(&headings).chain(&self.rows) {
             for (width, cell) in widths.iter_mut().zip(row) {

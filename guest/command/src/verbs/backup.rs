@@ -8,6 +8,7 @@ use serde::Serialize;
 use strongroom_core::{Error, ErrorCode, Snapshot};
 
 use crate::host::{Backup, Special};
+use crate::policy::PolicyArgs;
 use crate::session::Session;
 use strongroom_core::text::{counted, duration, short, size, visible};
 
@@ -22,6 +23,9 @@ EXAMPLES:
         named by a number that the database holds
     strongroom backup app.redb --table 'user*' --table orders
         only some of its tables
+    strongroom backup app.redb --accept
+        although a table is gone, more than half of the entries are, or the
+        position went back: the built-in policy refuses that (exit code 13)
 
 The application may go on writing if it opened the database with
 ConcurrencyMode::SingleWriter (redb 4.5). From inside an application, the
@@ -54,6 +58,13 @@ pub(crate) struct Args {
     /// How many threads copy at once [default: one per processor, up to 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
+
+    /// Publish the snapshot also if the policy refuses it: if a table is gone, say, and is meant to be
+    #[arg(long)]
+    accept: bool,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// The answer for programs.
@@ -68,6 +79,8 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     session.only_if(args.threads.is_some(), "--threads", Special::Threads)?;
     session.only_if(args.permission_override, "--permission-override", Special::Permissions)?;
+    session.only_if(args.accept, "--accept", Special::Policies)?;
+    session.only_if(args.policy.any(), "--policy, --set and the like", Special::Policies)?;
     let database = session.expand(&args.database)?;
     let repository = session.repository_for(&database)?;
     let source = match &args.source {
@@ -82,6 +95,8 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         position: args.position.as_deref(),
         threads: args.threads.map(usize::from),
         override_permissions: args.permission_override,
+        policy: &args.policy,
+        accept: args.accept,
     };
     let done = session.go_on().and_then(|()| repository.backup(&backup));
     let snapshot = done.map_err(explain)?;

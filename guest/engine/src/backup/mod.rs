@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
+pub(crate) use copy::copy_table;
 pub use prepare::prepare;
-pub use seal::{publish, seal};
+pub(crate) use seal::check_count;
+pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};
 use crate::pack::Pack;
@@ -28,6 +30,8 @@ pub struct Job {
     pub source: String,
     /// Which of its tables, as globs; `None` is all.
     pub tables: Option<Vec<String>>,
+    /// Of those, the ones to leave out, by their exact names.
+    pub leave_out: Vec<String>,
     /// Where the store should look for its position.
     pub position: Option<String>,
     /// Seconds since 1970, UTC.
@@ -84,6 +88,8 @@ struct State {
 struct PlannedTable {
     name: String,
     multimap: bool,
+    /// How many entries the store says that it has.
+    entries: u64,
     identity: Vec<u8>,
     key_type: String,
     value_type: String,

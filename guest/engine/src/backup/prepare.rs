@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
-use crate::error::{Code, Error, Place, Result};
-use crate::id::Id;
-use crate::index::{self, Change, Index};
+use crate::error::{Code, Error, Result};
+use crate::index;
 use crate::progress::{Level, Progress};
 use crate::snapshot::name::{self, Facts};
 use crate::store::{Store, Table};
@@ -38,10 +37,12 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
 
     let all = store.tables()?;
     catalog::check(&all)?;
-    let chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let mut chosen = globs::choose(&all, job.tables.as_deref(), |table| &table.name)?;
+    let leave_out: HashSet<&str> = job.leave_out.iter().map(String::as_str).collect();
+    chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
-    mend_index(vault, progress)?;
+    index::mend(vault, progress)?;
 
     let bytes_about: u64 = chosen.iter().map(|table| weight(table)).fold(0, u64::saturating_add);
     let parts = divide(store, &chosen, bytes_about, job)?;
@@ -70,6 +71,7 @@ impl From<&Table> for PlannedTable {
         Self {
             name: table.name.clone(),
             multimap: table.multimap,
+            entries: table.entries,
             identity: table.identity.clone(),
             key_type: table.key_type.clone(),
             value_type: table.value_type.clone(),
@@ -102,52 +104,6 @@ fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: Facts<'_>)
         }
     }
     Err(Error::new(Code::Exists, format!("there is a snapshot {name:?} already; give another --name")))
-}
-
-/// Brings the index up to date with the packs that are there.
-fn mend_index(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
-    let mut index = Index::open(vault)?;
-    index.check()?;
-    let mut change = Change::default();
-    let (mut seen, mut odd) = (HashSet::new(), Vec::new());
-    for pack in index.packs().filter(|pack| seen.insert(pack.id)) {
-        let path = pack.path();
-        let wrong = match vault.len(&path) {
-            Ok(len) if len == pack.len => continue,
-            Ok(len) => {
-                odd.push(pack.id);
-                format!("{path} has {len} bytes instead of {}", pack.len)
-            }
-            Err(e) if e.code == Code::NotFound => format!("{path} is gone"),
-            Err(e) => return Err(e),
-        };
-        progress.log(
-            Level::Warn,
-            &format!(
-                "{wrong}; what it lacks is written again where it is needed, `verify` says what is lost"
-            ),
-        );
-        change.lost.insert(pack.id);
-    }
-    for (file, wrong) in index.damage() {
-        progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
-        change
-            .broken
-            .extend(file.strip_prefix(index::DIR).map(|name| name.trim_start_matches('/').to_owned()));
-    }
-    let lost = &change.lost;
-    change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
-    let taken_over = change.packs.len();
-    // Whatever can still be read of them stays: earlier snapshots may need it.
-    change.packs.extend(odd);
-    if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
-        return Ok(());
-    }
-    if taken_over > 0 {
-        let message = format!("{taken_over} pack(s) that the index does not know are taken into it");
-        progress.log(Level::Info, &message);
-    }
-    index::update(vault, change).place("while the index is brought up to date")
 }
 
 /// What a table counts when parts are made even.

@@ -7,6 +7,7 @@ use super::{Draft, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
 use crate::index::{self, Change};
+use crate::objects::Objects;
 use crate::progress::{Progress, advance};
 use crate::snapshot::{self, Snapshot};
 use crate::store::Store;
@@ -57,7 +58,7 @@ pub fn seal(
     let packs: Vec<_> =
         receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
     if !packs.is_empty() {
-        index::update(vault, Change { packs, needed: true, ..Change::default() })
+        index::update(vault, Change { needed: packs, ..Change::default() })
             .place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
@@ -95,6 +96,7 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         }
         let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+        check_count(entries, table.entries).place(format_args!("table {:?}", table.name))?;
         tables.push(Table {
             name: table.name.clone(),
             multimap: table.multimap,
@@ -112,20 +114,42 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
     Ok(tables)
 }
 
-/// The commit point: gives the snapshot its name.
-pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
+/// Fails if a store did not give all entries of a table: a scan that ends too early would lose the rest.
+pub(crate) fn check_count(entries: u64, said: u64) -> Result<()> {
+    if entries == said {
+        return Ok(());
+    }
+    Err(Error::damaged(format!("the store gave {entries} entries where it says that there are {said}")))
+}
+
+/// The tables of a snapshot that is not yet published, sorted by name.
+pub fn draft_tables(vault: &dyn Vault, draft: &[u8]) -> Result<Vec<Table>> {
+    let snapshot = sealed(vault, &name_of(draft)?)?;
+    catalog::read(&Objects::open(vault)?, &snapshot)
+}
+
+fn name_of(draft: &[u8]) -> Result<String> {
     let DraftState { name } = from_bytes("draft", draft)?;
     snapshot::name::check(&name)?;
+    Ok(name)
+}
+
+/// The snapshot that will have this name.
+fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
+    let file = vault.open(&snapshot::unfinished(name))?;
+    Snapshot::from_file(name, &file.read(0, 1 << 21)?)
+}
+
+/// The commit point: gives the snapshot its name.
+pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
+    let name = name_of(draft)?;
     if snapshot::exists(vault, &name)? {
         return Err(Error::new(
             Code::Exists,
             format!("there is a snapshot {name:?} by now; give another --name"),
         ));
     }
-    let file = vault.open(&snapshot::unfinished(&name))?;
-    let text = file.read_at(0, 1 << 21)?;
-    drop(file);
-    let snapshot = Snapshot::from_file(&name, &text)?;
+    let snapshot = sealed(vault, &name)?;
     vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;
     vault.sync_dir(snapshot::DIR)?;
     Ok(snapshot)

@@ -1,5 +1,7 @@
 //! One index file: packs, then entries sorted by id in blocks that are checked one by one.
 
+use std::ops::Deref;
+
 use super::{DIR, Location};
 use crate::bytes::Cursor;
 use crate::error::{Error, Place, Result};
@@ -16,7 +18,7 @@ const PACK: usize = 32 + 8 + 4;
 const ENTRY: usize = Entry::LEN + 4;
 const CHECKSUM: usize = 8;
 /// Entries in a block.
-const PER_BLOCK: usize = 78;
+pub(crate) const PER_BLOCK: usize = 78;
 const BLOCK: usize = PER_BLOCK * ENTRY + CHECKSUM;
 /// Packs that one index file can name: what fits in a head that is read at once.
 const PACKS_MAX: u32 = 1 << 20;
@@ -42,7 +44,7 @@ impl IndexFile {
 
     fn read(name: &str, file: Box<dyn VaultFile>) -> Result<Self> {
         let wrong = || Error::damaged("this is not an index, or its head is not what was written");
-        let head = file.read_at(0, HEAD)?;
+        let head = file.read(0, HEAD)?;
         let mut fields = Cursor(&head);
         if fields.array() != Some(MAGIC) {
             return Err(wrong());
@@ -53,7 +55,7 @@ impl IndexFile {
         if packs > PACKS_MAX || zero != 0 {
             return Err(wrong());
         }
-        let rest = file.read_at(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
+        let rest = file.read(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
         let (list, checksum) = rest.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
         if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum)
         {
@@ -84,7 +86,7 @@ impl IndexFile {
     /// The entries of a block, checked.
     pub(crate) fn block(&self, number: u64) -> Result<Vec<Numbered>> {
         let len = self.len_of(number) * ENTRY + CHECKSUM;
-        self.entries_of(number, &self.file.read_at(self.blocks_at + number * BLOCK as u64, len)?)
+        self.entries_of(number, &self.file.read(self.blocks_at + number * BLOCK as u64, len)?)
     }
 
     fn entries_of(&self, number: u64, bytes: &[u8]) -> Result<Vec<Numbered>> {
@@ -110,7 +112,7 @@ impl IndexFile {
     pub(crate) fn check(&self) -> Result<()> {
         const AT_ONCE: u64 = 256;
         for first in (0..self.blocks()).step_by(AT_ONCE as usize) {
-            let read = self.file.read_at(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
+            let read = self.file.read(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
             for (number, block) in (first..).zip(read.chunks(BLOCK)) {
                 self.entries_of(number, block)?;
             }
@@ -121,8 +123,19 @@ impl IndexFile {
         Ok(())
     }
 
-    /// Where this object lies. Ids are spread evenly, so a guess by proportion is nearly always right at once.
+    /// Where this object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
+        let found = self.find_in(id, |number| self.block(number))?;
+        Ok(found.map(|(_, (entry, pack))| entry.in_pack(self.packs[pack as usize].id)))
+    }
+
+    /// The entry of this object and its place among all, with blocks that come from `block`. Ids are spread evenly, so a
+    /// guess by proportion is nearly always right at once.
+    pub(crate) fn find_in<B: Deref<Target = [Numbered]>>(
+        &self,
+        id: &Id,
+        block: impl Fn(u64) -> Result<B>,
+    ) -> Result<Option<(u64, Numbered)>> {
         let (mut low, mut high) = (0, self.blocks());
         let mut guesses = 0;
         while low < high {
@@ -133,12 +146,9 @@ impl IndexFile {
                 low + (high - low) / 2
             };
             guesses += 1;
-            let block = self.block(guess)?;
+            let block = block(guess)?;
             match block.binary_search_by(|(entry, _)| entry.id.cmp(id)) {
-                Ok(at) => {
-                    let (entry, pack) = block[at];
-                    return Ok(Some(entry.in_pack(self.packs[pack as usize].id)));
-                }
+                Ok(at) => return Ok(Some((guess * PER_BLOCK as u64 + at as u64, block[at]))),
                 Err(0) => high = guess,
                 Err(at) if at == block.len() => low = guess + 1,
                 Err(_) => return Ok(None),
@@ -146,6 +156,12 @@ impl IndexFile {
         }
         Ok(None)
     }
+}
+
+/// How many bytes an index file of so many packs and entries has.
+pub(crate) fn len_of_file(packs: u64, entries: u64) -> u64 {
+    let blocks = entries.div_ceil(PER_BLOCK as u64);
+    (HEAD + CHECKSUM) as u64 + packs * PACK as u64 + entries * ENTRY as u64 + blocks * CHECKSUM as u64
 }
 
 /// Writes an index file from head to end; the name follows from the bytes.

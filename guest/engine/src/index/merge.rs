@@ -3,7 +3,7 @@
 //! The new file is durable under its name before the ones that it replaces are taken away.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::file::{IndexFile, IndexWriter, Numbered};
 use super::{DIR, names};
@@ -18,27 +18,29 @@ const IN_MEMORY: u64 = 1 << 19;
 /// What the index should come to say.
 #[derive(Default)]
 pub(crate) struct Change {
-    /// Packs to take in.
+    /// Packs to take in; those that are not whole count for what can be found in them.
     pub(crate) packs: Vec<Id>,
-    /// Each of these packs must be whole; otherwise those that are not count for what can be found in them.
-    pub(crate) needed: bool,
+    /// Packs to take in that must be whole.
+    pub(crate) needed: Vec<Id>,
     /// Packs of which index files say what is no longer true: what they say of them is dropped.
     pub(crate) lost: HashSet<Id>,
+    /// Objects that were found damaged in these packs: no more is said of them.
+    pub(crate) bad: HashSet<(Id, Id)>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
     pub(crate) broken: HashSet<String>,
+    /// All becomes one file.
+    pub(crate) whole: bool,
 }
 
 /// Changes the index.
-pub(crate) fn update(vault: &dyn Vault, change: Change) -> Result<()> {
-    let Change { packs, needed, lost, mut broken } = change;
-    let needed: HashSet<Id> = if needed { packs.iter().copied().collect() } else { HashSet::new() };
-    let mut packs: HashSet<Id> = packs.into_iter().collect();
+pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
     loop {
-        match try_update(vault, &packs, &needed, &lost, &broken) {
+        match try_update(vault, &change) {
             Err(Failed::File(file, wrong)) => {
                 // What the damaged file said comes from its packs instead.
-                packs.extend(file.packs.iter().map(|pack| pack.id).filter(|id| !lost.contains(id)));
-                if !broken.insert(file.name) {
+                let named = file.packs.iter().map(|pack| pack.id);
+                change.packs.extend(named.filter(|id| !change.lost.contains(id)));
+                if !change.broken.insert(file.name) {
                     return Err(wrong);
                 }
             }
@@ -60,22 +62,13 @@ impl From<crate::Error> for Failed {
     }
 }
 
-fn try_update(
-    vault: &dyn Vault,
-    packs: &HashSet<Id>,
-    needed: &HashSet<Id>,
-    lost: &HashSet<Id>,
-    broken: &HashSet<String>,
-) -> Result<(), Failed> {
-    let mut files = Vec::new();
-    for name in names(vault)?.into_iter().filter(|name| !broken.contains(name)) {
-        files.push(IndexFile::open(vault, &name)?);
-    }
+fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
+    let Change { packs, needed, lost, bad, broken, whole } = change;
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
     let mut waiting = 0;
-    let mut sorted: Vec<Id> = packs.iter().copied().collect();
-    sorted.sort_unstable();
-    for id in sorted {
+    let needed: BTreeSet<Id> = needed.iter().copied().collect();
+    let packs: BTreeSet<Id> = packs.iter().copied().chain(needed.iter().copied()).collect();
+    for id in packs {
         if needed.contains(&id) {
             known.push(pack::entries(vault, id)?);
         } else {
@@ -89,9 +82,13 @@ fn try_update(
         }
         waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
-            write(vault, std::mem::take(&mut known), Vec::new(), lost)?;
+            write(vault, std::mem::take(&mut known), Vec::new(), lost, bad)?;
             waiting = 0;
         }
+    }
+    let mut files = Vec::new();
+    for name in names(vault)?.into_iter().filter(|name| !broken.contains(name)) {
+        files.push(IndexFile::open(vault, &name)?);
     }
     // Files that are small beside what comes, or that name a lost pack, are merged: so their number grows with the
     // logarithm of what they hold, and every entry is rewritten that often at most.
@@ -99,7 +96,7 @@ fn try_update(
     let (mut together, mut kept) = (Vec::new(), Vec::new());
     for file in files {
         let lame = file.packs.iter().any(|pack| lost.contains(&pack.id));
-        if lame || (waiting > 0 && file.entries <= 2 * waiting) {
+        if *whole || lame || (waiting > 0 && file.entries <= 2 * waiting) {
             waiting += file.entries;
             together.push(file);
         } else {
@@ -108,8 +105,11 @@ fn try_update(
     }
     let replaced: Vec<String> =
         together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
-    let new =
-        if known.is_empty() && together.is_empty() { None } else { write(vault, known, together, lost)? };
+    let new = if known.is_empty() && together.is_empty() {
+        None
+    } else {
+        write(vault, known, together, lost, bad)?
+    };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
         match vault.remove(&format!("{DIR}/{name}")) {
@@ -156,6 +156,7 @@ fn write(
     packs: Vec<(Pack, Vec<Entry>)>,
     files: Vec<IndexFile>,
     lost: &HashSet<Id>,
+    bad: &HashSet<(Id, Id)>,
 ) -> Result<Option<String>, Failed> {
     let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
     all.extend(files.iter().flat_map(|file| &file.packs).filter(|pack| !lost.contains(&pack.id)));
@@ -182,7 +183,17 @@ fn write(
         }
         sources
     };
-    let (sources, count) = merge(open(&packs, files), |_, _| Ok(()))?;
+    let is_bad =
+        |entry: &Entry, pack: u32| !bad.is_empty() && bad.contains(&(entry.id, all[pack as usize].id));
+    let mut left_out = HashSet::new();
+    let note = |entry: &Entry, pack: u32| {
+        let bad = is_bad(entry, pack);
+        if bad {
+            left_out.insert((entry.id, pack));
+        }
+        !bad
+    };
+    let (sources, count) = merge(open(&packs, files), note, |_, _| Ok(()))?;
     if count == 0 {
         return Ok(None);
     }
@@ -197,18 +208,25 @@ fn write(
         Err(e) if e.code != Code::NotFound => return Err(e.into()),
         _ => {}
     }
-    let mut writer = IndexWriter::new(vault.create(&path)?, &all, count)?;
-    merge(open(&packs, files), |entry, pack| writer.push(entry, pack))?;
+    // A pack counts without what is left out of it: so a list with more shows that something is.
+    let mut counted = all.clone();
+    for (_, pack) in left_out {
+        let objects = &mut counted[pack as usize].objects;
+        *objects = objects.saturating_sub(1);
+    }
+    let mut writer = IndexWriter::new(vault.create(&path)?, &counted, count)?;
+    merge(open(&packs, files), |entry, pack| !is_bad(entry, pack), |entry, pack| writer.push(entry, pack))?;
     let name = writer.finish().place(&path)?.hex();
     vault.rename(&path, &format!("{DIR}/{name}"))?;
     vault.sync_dir(DIR)?;
     Ok(Some(name))
 }
 
-/// Hands out the entries of all sources in the order of their ids, each id once; gives back the sources and how many
-/// there were.
+/// Hands out those entries of all sources that count in the order of their ids, each id once; gives back the sources and
+/// how many there were.
 fn merge(
     mut sources: Vec<Source>,
+    mut counts: impl FnMut(&Entry, u32) -> bool,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
     let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());
@@ -225,6 +243,7 @@ fn merge(
     while let Some(Reverse((id, at))) = heap.pop() {
         if let Some((entry, pack)) = heads[at]
             && last != Some(id)
+            && counts(&entry, pack)
         {
             take(&entry, pack)?;
             last = Some(id);

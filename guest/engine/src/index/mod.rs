@@ -4,19 +4,21 @@
 //! over, and what it said is looked up in the packs themselves.
 
 mod file;
+mod mend;
 mod merge;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
+pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
+pub(crate) use mend::mend;
 pub(crate) use merge::{Change, update};
 
 use crate::error::{Code, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
 use crate::vault::Vault;
-use file::IndexFile;
 
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
@@ -97,6 +99,11 @@ impl<'a> Index<'a> {
         self.files.iter().flat_map(|file| &file.packs)
     }
 
+    /// The files that can be used.
+    pub(crate) fn into_files(self) -> Vec<IndexFile> {
+        self.files
+    }
+
     /// Reads all of it; files with a damaged block count as damaged from now on.
     pub(crate) fn check(&mut self) -> Result<()> {
         let mut sound = Vec::new();
@@ -113,6 +120,32 @@ impl<'a> Index<'a> {
         self.broken.borrow_mut().clear();
         *self.loose.borrow_mut() = None;
         Ok(())
+    }
+
+    /// All places where this object is said to lie.
+    pub(crate) fn find_all(&self, id: &Id) -> Result<Vec<Location>> {
+        let mut all = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            if self.broken.borrow().contains(&number) {
+                continue;
+            }
+            match file.find(id) {
+                Ok(found) => all.extend(found.filter(|found| !all.contains(found))),
+                Err(e) if e.code == Code::Damaged => {}
+                Err(e) => return Err(e),
+            }
+        }
+        for pack in self.loose()?.iter() {
+            match pack::entries_or_salvage(self.vault, *pack) {
+                Ok((_, entries)) => {
+                    let found = entries.binary_search_by(|entry| entry.id.cmp(id));
+                    all.extend(found.ok().map(|at| entries[at].in_pack(*pack)));
+                }
+                Err(e) if e.code == Code::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
     }
 
     /// Where this object lies, if it is there at all: in what the index files name, or else in any pack.
@@ -157,10 +190,13 @@ impl<'a> Index<'a> {
         hot.packs.iter().rev().find_map(|(pack, entries)| entries.get(id).map(|entry| entry.in_pack(*pack)))
     }
 
-    /// Holds the entries of a pack in memory.
-    fn warm(&self, id: Id) -> Result<Rc<HashMap<Id, Entry>>> {
+    /// Holds the entries of a pack in memory, unless the index leaves some of them out.
+    fn warm(&self, id: Id) -> Result<()> {
         let (_, entries) = pack::entries(self.vault, id)?;
-        Ok(self.keep(id, entries))
+        if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
+            self.keep(id, entries);
+        }
+        Ok(())
     }
 
     fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {
@@ -213,7 +249,7 @@ impl<'a> Index<'a> {
 }
 
 impl Entry {
-    fn in_pack(&self, pack: Id) -> Location {
+    pub(crate) fn in_pack(&self, pack: Id) -> Location {
         Location { pack, offset: self.offset, len: self.len }
     }
 }
@@ -227,6 +263,11 @@ pub(crate) fn file_of_one(pack: Pack, entry: Entry) -> (Vec<u8>, Id) {
     writer.push(&entry, 0).expect("memory takes everything");
     let name = writer.finish().expect("memory takes everything");
     (vault.get("file").unwrap_or_default(), name)
+}
+
+/// Bytes of all index files.
+pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
+    names(vault)?.iter().try_fold(0, |bytes, name| Ok(bytes + vault.len(&format!("{DIR}/{name}"))?))
 }
 
 /// The names of the index files.

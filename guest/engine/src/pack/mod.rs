@@ -21,7 +21,7 @@ use crate::vault::{Vault, VaultFile};
 pub(crate) const DIR: &str = "packs";
 
 const MAGIC: [u8; 8] = *b"SRpack01";
-const TRAILER: usize = 16;
+pub(crate) const TRAILER: usize = 16;
 
 /// A pack is ended when it has this many bytes.
 pub(crate) const TARGET: u64 = 64 << 20;
@@ -121,7 +121,7 @@ fn salvage(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
     {
         let mut ahead = usize::try_from(at - window_at).unwrap_or(usize::MAX);
         if window.len().saturating_sub(ahead) < OBJECT_MAX && window_at + (window.len() as u64) < len {
-            window = file.read_at(at, 2 * OBJECT_MAX)?;
+            window = file.read(at, 2 * OBJECT_MAX)?;
             (window_at, ahead) = (at, 0);
         }
         let rest = window.get(ahead..).unwrap_or_default();
@@ -146,7 +146,7 @@ fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
     let cut = || Error::damaged("the pack is cut off or its end is not what was written");
     let len = file.len()?;
     let trailer_at = len.checked_sub(TRAILER as u64).ok_or_else(cut)?;
-    let trailer = file.read_at(trailer_at, TRAILER)?;
+    let trailer = file.read(trailer_at, TRAILER)?;
     let mut fields = Cursor(&trailer);
     if fields.array() != Some(MAGIC) {
         return Err(cut());
@@ -157,7 +157,7 @@ fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
     }
     let end_len = objects as usize * Entry::LEN + TRAILER;
     let entries_at = len.checked_sub(end_len as u64).ok_or_else(cut)?;
-    let end = file.read_at(entries_at, end_len)?;
+    let end = file.read(entries_at, end_len)?;
     if hash(&end) != id {
         return Err(cut());
     }

@@ -18,7 +18,6 @@ pub(crate) struct Packer<'a> {
     label: String,
     files: u32,
     open: Option<Open>,
-    encoder: object::Encoder,
     done: Vec<Pack>,
 }
 
@@ -29,19 +28,13 @@ struct Open {
     /// Written to the file, and waiting in the buffer.
     written: u64,
     buffer: Vec<u8>,
+    encoder: object::Encoder,
     entries: HashMap<Id, Entry>,
 }
 
 impl<'a> Packer<'a> {
     pub(crate) fn new(vault: &'a dyn Vault, label: impl Into<String>) -> Self {
-        Self {
-            vault,
-            label: label.into(),
-            files: 0,
-            open: None,
-            encoder: object::Encoder::default(),
-            done: Vec::new(),
-        }
+        Self { vault, label: label.into(), files: 0, open: None, done: Vec::new() }
     }
 
     /// Whether the pack at hand holds this object.
@@ -49,18 +42,45 @@ impl<'a> Packer<'a> {
         self.open.as_ref().is_some_and(|open| open.entries.contains_key(id))
     }
 
+    /// The pack at hand.
+    fn open(&mut self) -> Result<&mut Open> {
+        let vault = self.vault;
+        match &mut self.open {
+            Some(open) => Ok(open),
+            closed => Ok(closed.insert(create(vault, &self.label, &mut self.files)?)),
+        }
+    }
+
     /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes.
     pub(crate) fn add(&mut self, kind: Kind, content: &[u8]) -> Result<(Id, u64)> {
-        let vault = self.vault;
-        let open = match &mut self.open {
-            Some(open) => open,
-            closed => closed.insert(create(vault, &self.label, &mut self.files)?),
-        };
+        let open = self.open()?;
         let start = open.buffer.len();
-        let id = self.encoder.encode(kind, content, &mut open.buffer)?;
+        let id = open.encoder.encode(kind, content, &mut open.buffer)?;
+        Ok((id, self.added(id, start)?))
+    }
+
+    /// Adds an object as it is stored elsewhere, unless the pack at hand holds it; how many bytes it takes. What is added
+    /// must give back the content of this id: `None` if it does not.
+    pub(crate) fn add_stored(&mut self, id: Id, stored: &[u8]) -> Result<Option<u64>> {
+        if self.holds(&id) {
+            return Ok(Some(0));
+        }
+        let open = self.open()?;
+        let start = open.buffer.len();
+        open.buffer.extend_from_slice(stored);
+        if object::sound(&open.buffer[start..]) != Some((id, stored.len())) {
+            open.buffer.truncate(start);
+            return Ok(None);
+        }
+        self.added(id, start).map(Some)
+    }
+
+    /// Counts the object that lies in the buffer from `start` on.
+    fn added(&mut self, id: Id, start: usize) -> Result<u64> {
+        let open = self.open()?;
         if open.entries.contains_key(&id) {
             open.buffer.truncate(start);
-            return Ok((id, 0));
+            return Ok(0);
         }
         let len = open.buffer.len() - start;
         let offset = u32::try_from(open.written + start as u64).expect("packs end long before 4 GiB");
@@ -71,12 +91,13 @@ impl<'a> Packer<'a> {
         if open.written + open.buffer.len() as u64 >= TARGET || open.entries.len() >= OBJECTS_MAX {
             self.end_pack()?;
         }
-        Ok((id, len as u64))
+        Ok(len as u64)
     }
 
     /// Ends the pack at hand: from now on it counts.
-    fn end_pack(&mut self) -> Result<()> {
-        let Some(mut open) = self.open.take() else { return Ok(()) };
+    pub(crate) fn end_pack(&mut self) -> Result<()> {
+        // One to which nothing was added goes with the writer.
+        let Some(mut open) = self.open.take_if(|open| !open.entries.is_empty()) else { return Ok(()) };
         let mut entries: Vec<Entry> = open.entries.values().copied().collect();
         entries.sort_unstable_by_key(|entry| entry.id);
         let (end, id) = end_of_pack(&entries);
@@ -89,6 +110,11 @@ impl<'a> Packer<'a> {
         self.vault.sync_dir(DIR)?;
         self.done.push(pack);
         Ok(())
+    }
+
+    /// Packs that were written so far.
+    pub(crate) fn done(&self) -> &[Pack] {
+        &self.done
     }
 
     /// Ends the last pack; all packs that were written.
@@ -117,6 +143,7 @@ fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
         path,
         written: 0,
         buffer: Vec::with_capacity(BUFFER + (256 << 10)),
+        encoder: object::Encoder::default(),
         entries: HashMap::new(),
     })
 }

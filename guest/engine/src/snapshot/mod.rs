@@ -260,7 +260,12 @@ pub(crate) fn read(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
     let path = path(name);
     let file = vault.open(&path)?;
     let text = file.read_at(0, LEN_MAX + 1)?;
-    Snapshot::from_file(name, &text).place(&path)
+    match Snapshot::from_file(name, &text) {
+        // Perhaps not all of it came; there are many snapshots, so this is not asked each time.
+        Err(e) if e.code == Code::Damaged => Snapshot::from_file(name, &file.read(0, LEN_MAX + 1)?),
+        read => read,
+    }
+    .place(&path)
 }
 
 /// The snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.

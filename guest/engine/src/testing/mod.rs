@@ -1,5 +1,6 @@
-//! A vault and a store in memory, for tests of whatever stands on the engine.
+//! Vaults and a store in memory, for tests of whatever stands on the engine.
 
+pub mod disk;
 mod memory;
 mod model;
 

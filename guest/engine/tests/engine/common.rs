@@ -1,7 +1,9 @@
 //! What the tests share.
 
 use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
-use strongroom_engine::{Depth, Job, Plan, Result, Silent, Sink, Snapshot, Store, Vault, Verified};
+use strongroom_engine::{
+    Depth, Job, Plan, Prune, Pruned, Result, Silent, Sink, Snapshot, Store, Vault, Verified,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -11,6 +13,7 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
         name: name.into(),
         source: "test".into(),
         tables: None,
+        leave_out: Vec::new(),
         position: None,
         time: 1_700_000_000,
         parts,
@@ -102,4 +105,43 @@ impl Random {
 pub(crate) fn rank(identity: &[u8], len: u64) -> u8 {
     let hash = u128::from(xxh3_64(identity));
     (0..6).take_while(|k| hash < (u128::from(len.min(16384)) << 50) >> (8 * k)).count() as u8
+}
+
+pub(crate) fn prune(vault: &dyn Vault, max_unused: u32) -> Pruned {
+    strongroom_engine::prune(vault, Prune { max_unused, dry_run: false }, &Silent).unwrap()
+}
+
+pub(crate) fn forget(vault: &dyn Vault, names: &[&str]) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    strongroom_engine::forget(vault, &names, false).unwrap();
+}
+
+/// What a dry run says, which changes nothing, and what the run then does are the same, and the freed bytes are true.
+pub(crate) fn prune_as_announced(vault: &MemoryVault, max_unused: u32) -> Pruned {
+    let (paths, before) = (vault.paths(), vault.bytes());
+    let dry = Prune { max_unused, dry_run: true };
+    let announced = strongroom_engine::prune(vault, dry, &Silent).unwrap();
+    assert_eq!((vault.paths(), vault.bytes()), (paths, before), "a dry run changed something");
+    let pruned = prune(vault, max_unused);
+    assert_eq!(announced, pruned);
+    assert_eq!(pruned.bytes_freed, before as i64 - vault.bytes() as i64);
+    assert_eq!(pruned.bytes_left, vault.bytes());
+    pruned
+}
+
+/// The ids in the list at the end of a pack, as FORMAT.md has it.
+pub(crate) fn ids_in_pack(pack: &[u8]) -> Vec<[u8; 32]> {
+    let trailer = &pack[pack.len() - 16..];
+    assert_eq!(&trailer[..8], b"SRpack01");
+    let objects = u32::from_le_bytes(trailer[8..12].try_into().unwrap()) as usize;
+    let list = &pack[pack.len() - 16 - objects * 48..pack.len() - 16];
+    list.chunks(48).map(|entry| entry[..32].try_into().unwrap()).collect()
+}
+
+/// The ids of all objects that are stored, sorted; one that is stored twice is there twice.
+pub(crate) fn stored(vault: &MemoryVault) -> Vec<[u8; 32]> {
+    let packs = files(vault, "packs").into_iter().map(|path| vault.get(&path).unwrap());
+    let mut stored: Vec<_> = packs.flat_map(|pack| ids_in_pack(&pack)).collect();
+    stored.sort_unstable();
+    stored
 }

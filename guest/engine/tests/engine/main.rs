@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
-mod corruption;
+mod digest;
+mod forget;
 mod garbage;
+mod healing;
 mod history;
 mod hostile_keys;
 mod increments;
@@ -15,5 +17,8 @@ mod large;
 mod lost_packs;
 mod names;
 mod opened;
+mod prune;
+mod prune_history;
+mod prune_interrupted;
 mod round_trip;
 mod snapshot_files;

@@ -113,6 +113,11 @@ fn globs_choose_tables() {
     assert_eq!((snapshot.tables, snapshot.tables_left_out, snapshot.entries), (3, 1, 3));
     let restored = restore(&vault, "x").unwrap();
     assert_eq!(restored.keys().collect::<Vec<_>>(), ["logs.a", "logs.b", "users"]);
+    let leave_out = ["users", "logs.b", "logs.*", "nope"].map(String::from).to_vec();
+    let without = Job { name: "without".into(), leave_out, ..chosen(&["logs.*", "users"]) };
+    let snapshot = try_backup(&vault, &store, &without).unwrap();
+    assert_eq!((snapshot.tables, snapshot.tables_left_out), (1, 3));
+    assert_eq!(restore(&vault, "without").unwrap().keys().collect::<Vec<_>>(), ["logs.a"]);
     let nothing = try_backup(&vault, &store, &Job { name: "none".into(), ..chosen(&[]) }).unwrap();
     assert_eq!((nothing.tables, nothing.tables_left_out), (0, 4));
     assert!(restore(&vault, "none").unwrap().is_empty());

@@ -16,6 +16,7 @@
 
 mod batched;
 mod contain;
+mod driver;
 mod fault;
 mod open;
 mod order;
@@ -33,6 +34,7 @@ mod text;
 mod typed;
 mod writer;
 
+pub use contain::is_contained;
 pub use sink::RedbSink;
 pub use store::RedbStore;
 pub use text::{key_from_text, to_text};

@@ -147,7 +147,7 @@ pub(crate) fn failure(
 }
 
 /// Without the lines of the backtrace.
-fn root_cause(e: &wasmtime::Error) -> String {
+pub(crate) fn root_cause(e: &wasmtime::Error) -> String {
     let causes: Vec<String> = e.chain().map(ToString::to_string).collect();
     let causes = causes.iter().filter(|cause| !cause.starts_with("error while executing"));
     let text = causes.map(String::as_str).collect::<Vec<_>>().join(": ");

@@ -27,13 +27,14 @@ pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
 pub use confine::Landlock;
 pub(crate) use confine::Walls;
-pub(crate) use exceeded::{Exceeded, failure};
+pub(crate) use exceeded::{Exceeded, failure, root_cause};
 pub(crate) use instance::{Access, ENGINE, Instance, UNHARMED};
 pub(crate) use job::{on_confined_thread, on_lasting_thread, on_own_thread, panicked};
 pub use limits::Budgets;
-pub(crate) use limits::Memory;
+pub(crate) use limits::{Limiter, Memory};
 pub(crate) use output::Printed;
 pub(crate) use state::{State, store};
+pub(crate) use strongroom_core::readable;
 pub(crate) use wasi::{INTERFACES, link as link_wasi};
 
 use crate::{Error, ErrorCode, Result};
@@ -61,6 +62,7 @@ pub struct SandboxBuilder {
     landlock: bool,
 }
 
+/// Where compiled code is kept.
 pub(crate) enum CacheDir {
     Default,
     None,
@@ -224,7 +226,7 @@ pub(crate) fn not_set_up(e: &wasmtime::Error) -> Error {
 }
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.
-fn cache(dir: &CacheDir) -> Option<Cache> {
+pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
     let dir = match dir {
         CacheDir::None => return None,
         CacheDir::At(dir) => dir.clone(),

@@ -1,0 +1,68 @@
+//! Brings the index up to date with what is there.
+
+use std::collections::HashSet;
+
+use super::{Change, DIR, Index, update};
+use crate::error::{Code, Place, Result};
+use crate::id::Id;
+use crate::pack;
+use crate::progress::{Level, Progress};
+use crate::vault::Vault;
+
+/// Brings the index up to date with the packs that are there.
+pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
+    let mut index = Index::open(vault)?;
+    index.check()?;
+    let mut change = Change::default();
+    let (mut seen, mut odd) = (HashSet::new(), Vec::new());
+    for pack in index.packs().filter(|pack| seen.insert(pack.id)) {
+        let path = pack.path();
+        let wrong = match vault.len(&path) {
+            Ok(len) if len == pack.len => continue,
+            Ok(len) => {
+                odd.push(pack.id);
+                format!("{path} has {len} bytes instead of {}", pack.len)
+            }
+            Err(e) if e.code == Code::NotFound => format!("{path} is gone"),
+            Err(e) => return Err(e),
+        };
+        progress.log(
+            Level::Warn,
+            &format!(
+                "{wrong}; what it lacks is written again where it is needed, `verify` says what is lost"
+            ),
+        );
+        change.lost.insert(pack.id);
+    }
+    for (file, wrong) in index.damage() {
+        progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
+        change.broken.extend(file.strip_prefix(DIR).map(|name| name.trim_start_matches('/').to_owned()));
+    }
+    let lost = &change.lost;
+    change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
+    let taken_over = change.packs.len();
+    // Whatever can still be read of them stays: earlier snapshots may need it.
+    change.packs.extend(odd);
+    if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
+        return Ok(());
+    }
+    make_durable(vault, &change.packs)?;
+    if taken_over > 0 {
+        let message = format!("{taken_over} pack(s) that the index does not know are taken into it");
+        progress.log(Level::Info, &message);
+    }
+    update(vault, change).place("while the index is brought up to date")
+}
+
+/// Makes packs durable that come from elsewhere: from a run that was killed before it could, or from a copy. What the
+/// index names counts as durable, and snapshots are built on it.
+fn make_durable(vault: &dyn Vault, packs: &[Id]) -> Result<()> {
+    for pack in packs {
+        match vault.open(&pack::path(*pack)) {
+            Ok(file) => file.sync()?,
+            Err(e) if e.code == Code::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if packs.is_empty() { Ok(()) } else { vault.sync_dir(pack::DIR) }
+}

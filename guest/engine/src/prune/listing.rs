@@ -1,0 +1,259 @@
+//! All that is said of where objects lie: by the index files, and by packs that no index file names.
+//!
+//! Nothing is written and nothing that grows with the repository is held but the packs' names and, in whoever marks,
+//! one bit for each entry.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::rc::Rc;
+
+use crate::error::{Code, Error, Result};
+use crate::id::Id;
+use crate::index::{Index, IndexFile, Location, Numbered, PER_BLOCK};
+use crate::pack::{self, Entry, Pack};
+use crate::vault::Vault;
+
+/// Entries of packs that no index file names are held in memory, at most so many.
+const LOOSE_MAX: usize = 1 << 20;
+/// Blocks of index files that are held, of 78 entries each: 16 MiB, which is all of the index for about 5 GB of data.
+const CACHED_BLOCKS: usize = 1 << 12;
+/// A pack that is not as the index says: what index files say of it does not count.
+const IGNORED: u32 = u32::MAX;
+
+/// Where something is said of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    /// Which listing says it, and in which place.
+    pub(super) listing: usize,
+    pub(super) at: u64,
+    pub(super) entry: Entry,
+    /// The pack, by number.
+    pub(super) pack: usize,
+}
+
+/// A pack that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) pack: Pack,
+    /// A sound index file names it rightly.
+    pub(super) named: bool,
+    /// Its list is not known to be damaged.
+    pub(super) whole: bool,
+}
+
+enum Listing {
+    File {
+        file: IndexFile,
+        /// The numbers of its packs.
+        packs: Vec<u32>,
+    },
+    /// A pack by its own list.
+    Loose { pack: usize, entries: Vec<Entry> },
+}
+
+type Block = Rc<Vec<Numbered>>;
+
+/// Everything that is listed, in a fixed order: of what is listed twice, the first counts.
+pub(super) struct Listings {
+    listings: Vec<Listing>,
+    /// All packs that are there.
+    pub(super) packs: Vec<Held>,
+    /// Packs of which an index file says what is not so: they are gone, or have another length.
+    pub(super) lost: HashSet<Id>,
+    /// Index files, by name, that cannot be trusted, and all index files.
+    pub(super) broken: HashSet<String>,
+    cache: RefCell<Vec<Option<(usize, u64, Block)>>>,
+}
+
+/// What cannot be listed within bounds, because the index names too little of what is there.
+pub(super) enum Opened {
+    Listings(Box<Listings>),
+    TooMuchUnknown,
+}
+
+impl Listings {
+    pub(super) fn open(vault: &dyn Vault) -> Result<Opened> {
+        let mut index = Index::open(vault)?;
+        index.check()?;
+        let broken = index.damage().iter().filter_map(|(file, _)| Some(file.rsplit_once('/')?.1.to_owned()));
+        let broken = broken.collect();
+        let mut packs: Vec<Held> = Vec::new();
+        let mut numbers: HashMap<Id, u32> = HashMap::new();
+        let mut lengths: HashMap<Id, Option<u64>> = HashMap::new();
+        let mut lost = HashSet::new();
+        let mut listings = Vec::new();
+        for file in index.into_files() {
+            let mut of_file = Vec::with_capacity(file.packs.len());
+            for pack in &file.packs {
+                let len = match lengths.get(&pack.id) {
+                    Some(len) => *len,
+                    None => {
+                        let len = match vault.len(&pack.path()) {
+                            Ok(len) => Some(len),
+                            Err(e) if e.code == Code::NotFound => None,
+                            Err(e) => return Err(e),
+                        };
+                        lengths.insert(pack.id, len);
+                        len
+                    }
+                };
+                if len != Some(pack.len) {
+                    lost.insert(pack.id);
+                    of_file.push(IGNORED);
+                    continue;
+                }
+                of_file.push(*numbers.entry(pack.id).or_insert_with(|| {
+                    packs.push(Held { pack: *pack, named: true, whole: true });
+                    packs.len() as u32 - 1
+                }));
+            }
+            listings.push(Listing::File { file, packs: of_file });
+        }
+        let mut loose: Vec<Id> =
+            vault.list(pack::DIR)?.iter().filter_map(|name| Id::from_hex(name)).collect();
+        loose.retain(|id| !numbers.contains_key(id));
+        loose.sort_unstable();
+        let mut held = 0;
+        for id in loose {
+            let whole = !matches!(pack::entries(vault, id), Err(e) if e.code == Code::Damaged);
+            let (pack, entries) = match pack::entries_or_salvage(vault, id) {
+                Err(e) if e.code == Code::NotFound => continue,
+                read => read?,
+            };
+            held += entries.len();
+            if held > LOOSE_MAX {
+                return Ok(Opened::TooMuchUnknown);
+            }
+            listings.push(Listing::Loose { pack: packs.len(), entries });
+            packs.push(Held { pack, named: false, whole });
+        }
+        let cache = RefCell::new(vec![None; CACHED_BLOCKS]);
+        Ok(Opened::Listings(Box::new(Self { listings, packs, lost, broken, cache })))
+    }
+
+    /// How many entries each listing has.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = u64> {
+        self.listings.iter().map(|listing| match listing {
+            Listing::File { file, .. } => file.entries,
+            Listing::Loose { entries, .. } => entries.len() as u64,
+        })
+    }
+
+    pub(super) fn location(&self, spot: &Spot) -> Location {
+        spot.entry.in_pack(self.packs[spot.pack].pack.id)
+    }
+
+    fn block(&self, listing: usize, file: &IndexFile, number: u64) -> Result<Block> {
+        let slot = (number as usize).wrapping_add(listing.wrapping_mul(997)) % CACHED_BLOCKS;
+        if let Some((of, at, block)) = &self.cache.borrow()[slot]
+            && (*of, *at) == (listing, number)
+        {
+            return Ok(Rc::clone(block));
+        }
+        let block = Rc::new(file.block(number)?);
+        self.cache.borrow_mut()[slot] = Some((listing, number, Rc::clone(&block)));
+        Ok(block)
+    }
+
+    fn find_in(&self, listing: usize, id: &Id) -> Result<Option<Spot>> {
+        match &self.listings[listing] {
+            Listing::File { file, packs } => {
+                struct Entries(Block);
+                impl std::ops::Deref for Entries {
+                    type Target = [Numbered];
+                    fn deref(&self) -> &[Numbered] {
+                        &self.0
+                    }
+                }
+                let found = file.find_in(id, |number| self.block(listing, file, number).map(Entries))?;
+                let spot = found.map(|(at, (entry, pack))| (at, entry, packs[pack as usize]));
+                let spot = spot.filter(|(_, _, pack)| *pack != IGNORED);
+                Ok(spot.map(|(at, entry, pack)| Spot { listing, at, entry, pack: pack as usize }))
+            }
+            Listing::Loose { pack, entries } => {
+                let at = entries.binary_search_by(|entry| entry.id.cmp(id)).ok();
+                Ok(at.map(|at| Spot { listing, at: at as u64, entry: entries[at], pack: *pack }))
+            }
+        }
+    }
+
+    /// Where this object lies, as the first listing that has it says.
+    pub(super) fn find(&self, id: &Id) -> Result<Option<Spot>> {
+        for listing in 0..self.listings.len() {
+            if let Some(spot) = self.find_in(listing, id)? {
+                return Ok(Some(spot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Everything that is said of this object, in the order of the listings.
+    pub(super) fn find_all(&self, id: &Id) -> Result<Vec<Spot>> {
+        (0..self.listings.len()).filter_map(|listing| self.find_in(listing, id).transpose()).collect()
+    }
+
+    /// Goes through all objects in the order of their ids, with all that is said of each, in the order of the listings.
+    pub(super) fn each(&self, mut see: impl FnMut(&[Spot]) -> Result<()>) -> Result<()> {
+        let mut streams: Vec<Stream<'_>> = (0..self.listings.len())
+            .map(|listing| Stream { listings: self, listing, next: 0, block: None })
+            .collect();
+        let mut heap = BinaryHeap::new();
+        let mut heads = Vec::with_capacity(streams.len());
+        for (at, stream) in streams.iter_mut().enumerate() {
+            let head = stream.next()?;
+            heap.extend(head.map(|spot| Reverse((spot.entry.id, at))));
+            heads.push(head);
+        }
+        let mut group: Vec<Spot> = Vec::new();
+        while let Some(Reverse((id, at))) = heap.pop() {
+            if group.first().is_some_and(|first| first.entry.id != id) {
+                see(&group)?;
+                group.clear();
+            }
+            group.extend(heads[at]);
+            heads[at] = streams[at].next()?;
+            heap.extend(heads[at].map(|spot| Reverse((spot.entry.id, at))));
+        }
+        if group.is_empty() { Ok(()) } else { see(&group) }
+    }
+}
+
+/// The entries of a listing one by one.
+struct Stream<'a> {
+    listings: &'a Listings,
+    listing: usize,
+    next: u64,
+    block: Option<(u64, Block)>,
+}
+
+impl Stream<'_> {
+    fn next(&mut self) -> Result<Option<Spot>> {
+        match &self.listings.listings[self.listing] {
+            Listing::File { file, packs } => {
+                while self.next < file.entries {
+                    let (number, within) = (self.next / PER_BLOCK as u64, self.next % PER_BLOCK as u64);
+                    if self.block.as_ref().is_none_or(|(held, _)| *held != number) {
+                        self.block = Some((number, self.listings.block(self.listing, file, number)?));
+                    }
+                    let at = self.next;
+                    self.next += 1;
+                    let entry = self.block.as_ref().and_then(|(_, block)| block.get(within as usize));
+                    let (entry, pack) =
+                        *entry.ok_or_else(|| Error::damaged("a block of an index file is cut off"))?;
+                    let pack = packs[pack as usize];
+                    if pack != IGNORED {
+                        return Ok(Some(Spot { listing: self.listing, at, entry, pack: pack as usize }));
+                    }
+                }
+                Ok(None)
+            }
+            Listing::Loose { pack, entries } => {
+                let at = self.next;
+                self.next += 1;
+                let entry = entries.get(at as usize);
+                Ok(entry.map(|entry| Spot { listing: self.listing, at, entry: *entry, pack: *pack }))
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What is to become of each pack.
+
+use std::collections::HashSet;
+
+use super::listing::{Held, Listings, Spot};
+use super::mark::Marks;
+use crate::error::{Code, Result};
+use crate::id::Id;
+use crate::object;
+use crate::pack::{self, Entry, OBJECTS_MAX, TARGET, TRAILER};
+use crate::progress::Progress;
+use crate::vault::Vault;
+
+/// What becomes of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Keep,
+    /// Nothing in it is needed, and nothing needed that lies elsewhere lies in it too: it goes unread.
+    Drop,
+    /// What is needed and lies nowhere else is moved out of it; then it goes.
+    Sift,
+}
+
+/// What of a pack is needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    /// Objects that are needed and counted here, and their bytes with what the list of the pack has of them.
+    pub(super) needed: u32,
+    pub(super) used: u64,
+    /// Listed objects that no snapshot needs.
+    dead: u32,
+}
+
+/// The fates of all packs, by number.
+pub(super) struct Plan {
+    pub(super) fates: Vec<Fate>,
+    pub(super) tallies: Vec<Tally>,
+    /// Objects that lie elsewhere too and are damaged in these packs.
+    pub(super) bad: HashSet<(Id, Id)>,
+}
+
+/// Counts what is needed and decides. Where several places are listed for an object, one that gives it back is chosen:
+/// the mark goes there.
+pub(super) fn make(
+    vault: &dyn Vault,
+    listings: &Listings,
+    needed: &mut Marks,
+    max_unused: u32,
+    progress: &dyn Progress,
+) -> Result<Plan> {
+    let mut tallies = vec![Tally::default(); listings.packs.len()];
+    let mut bad = HashSet::new();
+    let mut seen: u64 = 0;
+    listings.each(|spots| {
+        seen += 1;
+        if seen.is_multiple_of(1 << 16) {
+            super::advance(progress, "mark", 0)?;
+        }
+        let Some(marked) = spots.iter().find(|spot| needed.get(spot)) else {
+            for (at, spot) in spots.iter().enumerate() {
+                let again = spots[..at].iter().any(|before| before.pack == spot.pack);
+                tallies[spot.pack].dead += u32::from(!again);
+            }
+            return Ok(());
+        };
+        let chosen = choose(vault, listings, spots, marked, &mut bad)?;
+        needed.shift(marked, &chosen);
+        let tally = &mut tallies[chosen.pack];
+        tally.needed += 1;
+        tally.used += u64::from(chosen.entry.len) + Entry::LEN as u64;
+        Ok(())
+    })?;
+    let fates = decide(&listings.packs, &tallies, max_unused);
+    Ok(Plan { fates, tallies, bad })
+}
+
+/// The place of an object that counts from now on: the marked one, unless it is damaged and another is not.
+fn choose(
+    vault: &dyn Vault,
+    listings: &Listings,
+    spots: &[Spot],
+    marked: &Spot,
+    bad: &mut HashSet<(Id, Id)>,
+) -> Result<Spot> {
+    if spots.iter().all(|spot| spot.pack == marked.pack) || is_sound(vault, listings, marked)? {
+        return Ok(*marked);
+    }
+    for spot in spots.iter().filter(|spot| spot.pack != marked.pack) {
+        if is_sound(vault, listings, spot)? {
+            bad.insert((marked.entry.id, listings.packs[marked.pack].pack.id));
+            return Ok(*spot);
+        }
+    }
+    Ok(*marked)
+}
+
+/// Whether the object that is said to lie there gives its content back.
+pub(super) fn is_sound(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<bool> {
+    Ok(stored(vault, listings, spot)?.is_some())
+}
+
+/// An object as it is stored, if what lies there gives its content back.
+pub(super) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<Option<Vec<u8>>> {
+    let file = match vault.open(&pack::path(listings.packs[spot.pack].pack.id)) {
+        Err(e) if e.code == Code::NotFound => return Ok(None),
+        file => file?,
+    };
+    let len = spot.entry.len as usize;
+    if len > object::HEADER + object::CONTENT_MAX {
+        return Ok(None);
+    }
+    let stored = file.read_at(u64::from(spot.entry.offset), len)?;
+    let sound = object::sound(&stored) == Some((spot.entry.id, len));
+    Ok(sound.then_some(stored))
+}
+
+fn decide(packs: &[Held], tallies: &[Tally], max_unused: u32) -> Vec<Fate> {
+    let decide = |(held, tally): (&Held, &Tally)| {
+        let pack = held.pack;
+        if tally.needed == 0 {
+            return if tally.dead == pack.objects { Fate::Drop } else { Fate::Sift };
+        }
+        let too_much = u128::from(unused(held, tally)) * 1000 > u128::from(pack.len) * u128::from(max_unused);
+        if too_much || !held.whole { Fate::Sift } else { Fate::Keep }
+    };
+    let mut fates: Vec<Fate> = packs.iter().zip(tallies).map(decide).collect();
+    // Small packs become one, unless there is but one. The last of those that are written may be small too.
+    let is_small =
+        |at: usize| packs[at].pack.len < TARGET / 4 && (packs[at].pack.objects as usize) < OBJECTS_MAX / 4;
+    let small: Vec<usize> = (0..packs.len()).filter(|at| fates[*at] == Fate::Keep && is_small(*at)).collect();
+    let writes = fates.iter().zip(tallies).any(|(fate, tally)| *fate == Fate::Sift && tally.needed > 0);
+    if small.len() + usize::from(writes) > 1 {
+        small.iter().for_each(|at| fates[*at] = Fate::Sift);
+    }
+    fates
+}
+
+/// Bytes of a pack that nothing needs.
+pub(super) fn unused(held: &Held, tally: &Tally) -> u64 {
+    held.pack.len.saturating_sub(tally.used + TRAILER as u64)
+}

@@ -1,0 +1,168 @@
+//! Moves what is needed out of packs that go.
+//!
+//! The rule is the same whatever a pack holds: each object in it that some snapshot needs must be found sound elsewhere,
+//! or is moved, checked again in its new place; otherwise the pack stays.
+
+use std::collections::HashSet;
+
+use super::listing::{Listings, Spot};
+use super::mark::Marks;
+use super::plan::{Plan, is_sound, stored};
+use crate::error::{Place, Result};
+use crate::id::Id;
+use crate::object;
+use crate::pack::{self, Entry, Packer};
+use crate::progress::{Level, Progress};
+use crate::vault::{Vault, VaultFile};
+
+/// Objects are read together up to so many bytes, across gaps of up to so many.
+const RUN: u64 = 4 << 20;
+const GAP: u64 = 64 << 10;
+
+/// What a sifting needs to know.
+pub(super) struct Sieve<'a> {
+    pub(super) vault: &'a dyn Vault,
+    pub(super) listings: &'a Listings,
+    pub(super) needed: &'a Marks,
+    pub(super) plan: &'a Plan,
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Sifted {
+    /// Packs, by number, of which everything needed lies elsewhere now.
+    pub(super) gone: Vec<usize>,
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+    /// Objects that no listed place gives back, with the packs where that was seen.
+    pub(super) bad: HashSet<(Id, Id)>,
+}
+
+impl Sieve<'_> {
+    /// Moves what is needed of a pack.
+    pub(super) fn sift(&self, number: usize, into: &mut Packer<'_>, sifted: &mut Sifted) -> Result<()> {
+        super::advance(self.progress, "prune", 0)?;
+        let id = self.listings.packs[number].pack.id;
+        let (_, entries) = pack::entries_or_salvage(self.vault, id)?;
+        let mut wanted: Vec<Entry> = Vec::new();
+        let mut counted_here = 0;
+        for entry in entries {
+            let spots = self.listings.find_all(&entry.id)?;
+            match spots.iter().find(|spot| self.needed.get(spot)) {
+                None => {}
+                Some(spot) if spot.pack == number => {
+                    counted_here += 1;
+                    wanted.push(entry);
+                }
+                Some(elsewhere) if is_sound(self.vault, self.listings, elsewhere)? => {}
+                Some(_) => wanted.push(entry),
+            }
+        }
+        wanted.sort_unstable_by_key(|entry| entry.offset);
+        // What the pack's own list does not have cannot be moved.
+        let mut all = counted_here == self.plan.tallies[number].needed;
+        let file = self.vault.open(&pack::path(id))?;
+        let mut rest = &wanted[..];
+        while !rest.is_empty() {
+            let (run, after) = rest.split_at(run_of(rest));
+            rest = after;
+            all &= self.move_run(number, file.as_ref(), run, into, sifted).place(pack::path(id))?;
+        }
+        if all {
+            sifted.gone.push(number);
+        }
+        Ok(())
+    }
+
+    /// Moves objects that lie one after the other; `false` if one of them cannot be.
+    fn move_run(
+        &self,
+        number: usize,
+        file: &dyn VaultFile,
+        run: &[Entry],
+        into: &mut Packer<'_>,
+        sifted: &mut Sifted,
+    ) -> Result<bool> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(true) };
+        let start = u64::from(first.offset);
+        let len = end_of(last) - start;
+        let bytes = file.read_at(start, usize::try_from(len).unwrap_or(usize::MAX))?;
+        let mut all = true;
+        super::advance(self.progress, "prune", len)?;
+        for entry in run {
+            let at = (u64::from(entry.offset) - start) as usize;
+            let here = bytes.get(at..at + entry.len as usize).unwrap_or_default();
+            let mut added = into.add_stored(entry.id, here)?;
+            if added.is_none()
+                && let Some(other) = self.other_copy(number, &entry.id)?
+            {
+                added = into.add_stored(entry.id, &other)?;
+            }
+            match added {
+                Some(added) => {
+                    sifted.objects += u64::from(added > 0);
+                    sifted.bytes += added;
+                }
+                None => {
+                    self.give_up(entry, sifted)?;
+                    all = false;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Another place's copy of an object.
+    fn other_copy(&self, number: usize, id: &Id) -> Result<Option<Vec<u8>>> {
+        for spot in self.listings.find_all(id)?.iter().filter(|spot| spot.pack != number) {
+            if let Some(stored) = stored(self.vault, self.listings, spot)? {
+                return Ok(Some(stored));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An object that no listed place gives back counts as absent from now on, so that the next backup heals it.
+    fn give_up(&self, entry: &Entry, sifted: &mut Sifted) -> Result<()> {
+        let spots: Vec<Spot> = self.listings.find_all(&entry.id)?;
+        for spot in &spots {
+            let path = self.listings.packs[spot.pack].pack.path();
+            let message = format!(
+                "{path} at {}: object {}, which a snapshot needs, is not what was written. The pack stays. The next backup \
+                 writes the object again if the database still holds it; `verify --read-data` says what it costs",
+                entry.offset, entry.id
+            );
+            self.progress.log(Level::Warn, &message);
+            sifted.bad.insert((entry.id, self.listings.packs[spot.pack].pack.id));
+        }
+        Ok(())
+    }
+}
+
+fn end_of(entry: &Entry) -> u64 {
+    u64::from(entry.offset) + u64::from(entry.len)
+}
+
+/// How many of these objects are read at once; one at least.
+fn run_of(entries: &[Entry]) -> usize {
+    let start = u64::from(entries[0].offset);
+    let fits = |pair: &[Entry]| {
+        u64::from(pair[1].offset) <= end_of(&pair[0]) + GAP && end_of(&pair[1]) <= start + RUN
+    };
+    1 + entries.windows(2).take_while(|pair| fits(pair)).count()
+}
+
+/// Takes finished packs away again that were not there before: nothing names them yet.
+pub(super) fn take_back(vault: &dyn Vault, packer: Packer<'_>, listings: &Listings) {
+    let before: HashSet<Id> = listings.packs.iter().map(|held| held.pack.id).collect();
+    for pack in packer.done() {
+        if !before.contains(&pack.id) {
+            // Only to have the room again; otherwise the next prune takes it away.
+            let _ = vault.remove(&pack.path());
+        }
+    }
+}
+
+/// No stored object is longer.
+const _: () = assert!((object::HEADER + object::CONTENT_MAX) as u64 <= RUN);

@@ -1,0 +1,151 @@
+//! The verbs that write, each with a repository to run on. A new one is added to [`all`].
+
+use strongroom_engine::testing::ModelStore;
+use strongroom_engine::testing::disk::{Disk, Fault};
+use strongroom_engine::{Result, Silent, Vault};
+
+use crate::common::{Entries, Random, job, plain, try_backup};
+use crate::world::{Promises, small, store};
+
+/// A verb and what it may do to whose promises.
+pub(crate) struct Verb {
+    pub(crate) name: &'static str,
+    /// Where it runs. Not all of it need be durable.
+    pub(crate) disk: Disk,
+    pub(crate) before: Promises,
+    /// What holds however far it comes, if it does not say that it has done its work.
+    pub(crate) meanwhile: Promises,
+    /// What holds when it says so.
+    pub(crate) after: Promises,
+    pub(crate) run: Box<dyn Fn(&Disk) -> Result<()> + Send + Sync>,
+}
+
+pub(crate) fn all() -> Vec<Verb> {
+    let mut verbs =
+        vec![first_backup(), second_backup(), merging(), mending_the_index(), healing(), taking_over()];
+    verbs.extend((0..3).map(parallel));
+    verbs
+}
+
+/// A repository with these snapshots.
+fn repository(snapshots: &[(&str, ModelStore)]) -> (Disk, Promises) {
+    let (disk, mut promises) = (Disk::default(), Promises::default());
+    for (name, store) in snapshots {
+        try_backup(&disk, store, &job(name, 1)).unwrap();
+        promises.report(name, store);
+    }
+    disk.settle();
+    (disk, promises)
+}
+
+/// A verb that makes one more snapshot, called "new".
+fn adds(
+    name: &'static str,
+    (disk, before): (Disk, Promises),
+    new: ModelStore,
+    run: impl Fn(&Disk, &ModelStore) -> Result<()> + Send + Sync + 'static,
+) -> Verb {
+    let (mut meanwhile, mut after) = (before.clone(), before.clone());
+    meanwhile.begin("new", &new);
+    after.report("new", &new);
+    // The store counts what was read of it, so it is not for several threads.
+    let tables = new.tables;
+    let run = move |disk: &Disk| {
+        let mut store = ModelStore::new([]);
+        store.tables.clone_from(&tables);
+        run(disk, &store)
+    };
+    Verb { name, disk, before, meanwhile, after, run: Box::new(run) }
+}
+
+fn backup(parts: u32) -> impl Fn(&Disk, &ModelStore) -> Result<()> {
+    move |disk, store| try_backup(disk, store, &job("new", parts)).map(drop)
+}
+
+fn first_backup() -> Verb {
+    adds("first backup", repository(&[]), store(1), backup(1))
+}
+
+fn second_backup() -> Verb {
+    adds("second backup", repository(&[("one", store(1))]), store(2), backup(2))
+}
+
+/// The index has several files, which this backup merges.
+fn merging() -> Verb {
+    let snapshots: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().zip((0..).map(small)).collect();
+    adds("backup that merges the index", repository(&snapshots), small(9), backup(1))
+}
+
+/// One of the index files is gone, one has a flipped bit.
+fn mending_the_index() -> Verb {
+    let (disk, promises) = repository(&[("one", store(1)), ("two", small(2)), ("three", small(3))]);
+    let mut index = disk.files().into_iter().filter(|(path, _)| path.starts_with("index/"));
+    let (path, mut file) = index.next().unwrap();
+    file[100] ^= 4;
+    disk.put(&path, file);
+    if let Some((path, _)) = index.next() {
+        disk.take(&path);
+    }
+    // What it makes of the packs, `verify` does not find fault with.
+    let mut verb = adds("backup that mends the index", (disk, promises), store(4), backup(2));
+    verb.before.hurt = verb.before.reported.clone();
+    verb.meanwhile.hurt = verb.before.hurt.clone();
+    verb
+}
+
+/// One pack is gone and one is cut off; the same data is backed up again, so all is whole afterwards.
+fn healing() -> Verb {
+    let (disk, mut promises) = repository(&[("one", store(1)), ("other", small(7))]);
+    try_backup(&disk, &store(1), &job("two", 3)).unwrap();
+    promises.report("two", &store(1));
+    let mut packs: Vec<_> = disk.files().into_iter().filter(|(path, _)| path.starts_with("packs/")).collect();
+    packs.sort_by_key(|(_, pack)| pack.len());
+    let (path, mut pack) = packs.pop().unwrap();
+    pack.truncate(pack.len() * 2 / 3);
+    disk.put(&path, pack);
+    disk.take(&packs[0].0);
+    let mut verb = adds("backup that heals packs", (disk, promises), store(1), |disk, store| {
+        try_backup(disk, &small(7), &job("new other", 1))?;
+        try_backup(disk, store, &job("new", 1)).map(drop)
+    });
+    for promises in [&mut verb.before, &mut verb.meanwhile, &mut verb.after] {
+        promises.hurt = promises.reported.clone();
+        promises.begin("new other", &small(7));
+    }
+    verb
+}
+
+/// Another run was killed when all but its snapshot file was there, not all of it durable.
+fn taking_over() -> Verb {
+    let (disk, mut promises) = repository(&[("one", store(1))]);
+    let killed = Disk::deep_clone(&disk);
+    killed.begin(None);
+    try_backup(&killed, &store(2), &job("killed", 2)).unwrap();
+    let (_, changes) = killed.counts();
+    disk.begin(Some(Fault::Kill { before_change: changes - 6 }));
+    try_backup(&disk, &store(2), &job("killed", 2)).unwrap_err();
+    disk.begin(None);
+    promises.begin("killed", &store(2));
+    adds("backup after one that was killed", (disk, promises), store(2), backup(2))
+}
+
+/// Three parts at the same time, their operations in an order that follows from the seed. Two of them write the same.
+fn parallel(seed: u64) -> Verb {
+    let name = ["parallel copy, order 0", "parallel copy, order 1", "parallel copy, order 2"][seed as usize];
+    let rows = |seed| -> Entries {
+        let mut random = Random(seed);
+        (0..60u32).map(|n| (n.to_be_bytes().to_vec(), random.bytes(500))).collect()
+    };
+    let new = ModelStore::new([("a", plain(rows(1))), ("b", plain(rows(1))), ("c", plain(rows(2)))]);
+    adds(name, repository(&[("one", store(1))]), new, move |disk, store| {
+        let plan = strongroom_engine::prepare(disk, store, &job("new", 3), &Silent)?;
+        assert_eq!(plan.parts, 3);
+        let parts = (0..plan.parts).map(|part| (part, store.clone())).collect();
+        let copy = |disk: &Disk, (part, store): (u32, ModelStore)| {
+            strongroom_engine::copy(disk as &dyn Vault, &store, &plan.state, part, &Silent)
+        };
+        let receipts = disk.in_turns(seed, parts, copy).into_iter().collect::<Result<Vec<_>>>()?;
+        let draft = strongroom_engine::seal(disk, store, &plan.state, &receipts, &Silent)?;
+        strongroom_engine::publish(disk, &draft.state).map(drop)
+    })
+}

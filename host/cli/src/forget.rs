@@ -1,0 +1,157 @@
+//! `forget`
+
+use std::io;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use strongroom::{Damage, Error, ErrorCode, Judged, Repository, Retention, TimeZone};
+use strongroom_command::{PolicyArgs, Session, Side, Table, usage};
+use strongroom_core::text::{count, counted, visible};
+
+use crate::native::Native;
+use crate::policy::{self, Keep, clock};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+    strongroom forget --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --dry-run
+        says what would be kept, and why
+    strongroom forget --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --prune
+        does it, and frees what no snapshot needs any more
+    strongroom forget --policy policy.wasm --set days=14
+        by rules of your own: docs/policies.md
+    strongroom forget app-20260131T101500Z
+        this one
+
+Rules are applied to each source for itself. If a policy fails over a source, all
+its snapshots are kept, and the command fails.")]
+pub(crate) struct Args {
+    /// Forget these snapshots, by their whole names, instead of by rules
+    #[arg(value_name = "SNAPSHOT")]
+    names: Vec<String>,
+
+    /// Only snapshots of this source
+    #[arg(long, value_name = "SOURCE", conflicts_with = "names")]
+    source: Option<String>,
+
+    /// Only say what would be forgotten
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Also if no snapshot would be left
+    #[arg(long)]
+    allow_empty: bool,
+
+    /// Free what no snapshot needs any more
+    #[arg(long)]
+    prune: bool,
+
+    #[command(flatten)]
+    keep: Keep,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// What was done, for programs.
+#[derive(Serialize)]
+struct Done {
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<usize>,
+    forgotten: usize,
+}
+
+pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
+    let rules = !args.keep.is_empty() || args.policy.file.is_some() || !args.policy.settings.is_empty();
+    if rules != args.names.is_empty() {
+        return Err(usage(if rules {
+            "give either names of snapshots or rules, not both"
+        } else {
+            "say what to keep: --keep-daily 7, say, or --policy P.wasm; or name the snapshots to forget"
+        }));
+    }
+    let dir = session.repository_dir()?;
+    let repository = native.open(&dir, &session.bar)?;
+    let (names, kept, failure) = if rules {
+        let policy = args.keep.given_to(policy::load(native, &args.policy)?);
+        let mut plan = repository.retention(&policy, SystemTime::now())?;
+        if let Some(source) = &args.source {
+            plan = plan.only(source);
+        }
+        session.bar.clear();
+        let zone = args.policy.time_zone.as_deref().map_or(Ok(TimeZone::utc()), TimeZone::named)?;
+        print(session, &plan, &zone)?;
+        let names: Vec<String> = plan.to_forget().into_iter().map(str::to_owned).collect();
+        let kept = plan.snapshots.len() - names.len();
+        (names, Some(kept), plan.failures.into_iter().next().map(|failure| failure.error))
+    } else {
+        (args.names.clone(), None, None)
+    };
+    carry_out(session, args, &repository, &names, kept)?;
+    match failure {
+        Some(e) => Err(e.into()),
+        None => Ok(()),
+    }
+}
+
+/// Forgets these snapshots, or says that it would.
+fn carry_out(
+    session: &Session<'_>,
+    args: &Args,
+    repository: &Repository,
+    names: &[String],
+    kept: Option<usize>,
+) -> anyhow::Result<()> {
+    let _ = repository;
+    if !args.dry_run && !names.is_empty() {
+        return Err(Error::new(ErrorCode::Unsupported, "this build cannot forget yet; use --dry-run").into());
+    }
+    if session.json() {
+        let done = Done { dry_run: args.dry_run, kept, forgotten: names.len() };
+        return session.print_json("forgotten", &done);
+    }
+    let kept = kept.map_or_else(String::new, |kept| format!(", {} kept", count(kept as u64)));
+    let would = if args.dry_run { " would be" } else { "" };
+    session.say(format!("{}{would} forgotten{kept}.", counted(names.len() as u64, "snapshot")))
+}
+
+/// Every snapshot, with verdict and reason.
+fn print(session: &Session<'_>, plan: &Retention, zone: &TimeZone) -> anyhow::Result<()> {
+    if session.json() {
+        for judged in &plan.snapshots {
+            session.print_json("verdict", judged)?;
+        }
+        return plan.damage.iter().try_for_each(|damage| session.print_json("damage", damage));
+    }
+    if session.quiet() {
+        return Ok(());
+    }
+    use Side::{Left, Right};
+    let (mut sources, mut positions) = (false, false);
+    for judged in &plan.snapshots {
+        sources |= judged.snapshot.source != plan.snapshots[0].snapshot.source;
+        positions |= judged.snapshot.position.is_some();
+    }
+    let time = format!("TIME ({zone})");
+    let mut columns = vec![("", Left), ("NAME", Left)];
+    columns.extend(sources.then_some(("SOURCE", Left)));
+    columns.push((&time, Left));
+    columns.extend(positions.then_some(("POSITION", Right)));
+    columns.push(("BECAUSE", Left));
+    let mut table = Table::new(columns);
+    for Judged { snapshot, keep, reason, .. } in &plan.snapshots {
+        let mut row = vec![if *keep { "keep" } else { "forget" }.to_owned(), visible(&snapshot.name)];
+        row.extend(sources.then(|| visible(&snapshot.source)));
+        row.push(clock(zone, snapshot.time));
+        let position = || snapshot.position.map_or_else(String::new, |position| position.to_string());
+        row.extend(positions.then(position));
+        row.push(reason.clone());
+        table.row(row);
+    }
+    table.print(&mut io::stdout().lock())?;
+    for Damage { file, what, .. } in &plan.damage {
+        tracing::warn!("{file}: {what}; it cannot be judged, and stays");
+    }
+    Ok(())
+}

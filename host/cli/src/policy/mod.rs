@@ -1,0 +1,65 @@
+//! `policy`, and what all verbs that ask a policy share.
+
+mod check;
+mod keep;
+mod simulate;
+mod time;
+
+use clap::Subcommand;
+use strongroom::{Error, ErrorCode, Policy, PolicyBudgets, Result, TimeZone};
+use strongroom_command::{PolicyArgs, Session, expand};
+
+pub(crate) use keep::Keep;
+pub(crate) use time::clock;
+
+use crate::native::Native;
+
+#[derive(Debug, clap::Args)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs", arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Say what a policy decides, and what its answers cost
+    Check(check::Args),
+    /// Run a policy over an imagined time, and show what it keeps
+    Simulate(simulate::Args),
+}
+
+pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
+    match &args.verb {
+        Verb::Check(args) => check::run(native, session, args),
+        Verb::Simulate(args) => simulate::run(native, session, args),
+    }
+}
+
+/// The policy that is asked for, with its settings.
+pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
+    let mut budgets = PolicyBudgets::default();
+    if let Some(millions) = args.policy_fuel {
+        (budgets.fuel, budgets.fuel_per_item) = (u64::from(millions) * 1_000_000, 0);
+    }
+    if let Some(mib) = args.policy_memory {
+        budgets.memory = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
+    }
+    let builder = Policy::builder()
+        .budgets(budgets)
+        .on_compiling(|name| tracing::warn!("compiling policy {name}; the next run finds it compiled"));
+    let mut policy = match &args.file {
+        Some(file) => {
+            let file = expand(native, file).map_err(|e| Error::new(ErrorCode::Invalid, format!("{e:#}")))?;
+            builder.load(file)?
+        }
+        None => builder.built_in()?,
+    };
+    for (name, value) in &args.settings {
+        policy = policy.setting(name, value);
+    }
+    if let Some(zone) = &args.time_zone {
+        policy = policy.time_zone(TimeZone::named(zone)?);
+    }
+    Ok(policy)
+}
