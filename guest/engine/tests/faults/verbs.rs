@@ -2,7 +2,7 @@
 
 use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
-use strongroom_engine::{Result, Silent, Vault};
+use strongroom_engine::{Prune, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{Promises, small, store};
@@ -24,7 +24,58 @@ pub(crate) fn all() -> Vec<Verb> {
     let mut verbs =
         vec![first_backup(), second_backup(), merging(), mending_the_index(), healing(), taking_over()];
     verbs.extend((0..3).map(parallel));
+    verbs.extend([forgetting(), pruning(), pruning_after_a_killed_forget()]);
     verbs
+}
+
+/// A repository of which snapshots are, or were, forgotten: they may be there, and then they are whole.
+fn with_forgotten() -> (Disk, Promises) {
+    let (disk, mut promises) =
+        repository(&[("kept", store(1)), ("gone", store(5)), ("kept too", small(2)), ("gone too", small(6))]);
+    promises.reported.retain(|name| name.starts_with("kept"));
+    (disk, promises)
+}
+
+fn forget(disk: &Disk) -> Result<()> {
+    strongroom_engine::forget(disk, &["gone".to_owned(), "gone too".to_owned()], false)
+}
+
+/// A verb that makes no snapshot.
+fn keeps(
+    name: &'static str,
+    (disk, promises): (Disk, Promises),
+    run: impl Fn(&Disk) -> Result<()> + Send + Sync + 'static,
+) -> Verb {
+    let (before, meanwhile, after) = (promises.clone(), promises.clone(), promises);
+    Verb { name, disk, before, meanwhile, after, run: Box::new(run) }
+}
+
+fn forgetting() -> Verb {
+    let mut verb = keeps("forget", with_forgotten(), forget);
+    // What is forgotten stays so.
+    verb.after.known.retain(|name, _| name.starts_with("kept"));
+    verb
+}
+
+fn prune(disk: &Disk) -> Result<()> {
+    strongroom_engine::prune(disk, Prune { max_unused: 0, dry_run: false }, &Silent).map(drop)
+}
+
+fn pruning() -> Verb {
+    let (disk, mut promises) = with_forgotten();
+    forget(&disk).unwrap();
+    promises.known.retain(|name, _| name.starts_with("kept"));
+    keeps("prune", (disk, promises), prune)
+}
+
+/// The names are gone, but not durably so.
+fn pruning_after_a_killed_forget() -> Verb {
+    let (disk, promises) = with_forgotten();
+    disk.begin(Some(Fault::Kill { before_change: 2 }));
+    forget(&disk).unwrap_err();
+    disk.begin(None);
+    assert_eq!(strongroom_engine::snapshots(&disk).unwrap().0.len(), 2);
+    keeps("prune after a forget that was killed", (disk, promises), prune)
 }
 
 /// A repository with these snapshots.

@@ -2,6 +2,7 @@
 //! so one stack frame owns them all, and is told what to do.
 
 use super::batched::Batched;
+use super::check::check;
 use super::contain::contain;
 use super::fault::fault;
 use super::order;
@@ -119,16 +120,6 @@ impl Writer {
                 }
             }
         })
-    }
-}
-
-fn check(database: &mut Database) -> Result<()> {
-    match database.check_integrity() {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(Error::new(ErrorCode::Corrupt, "the restored database failed redb's integrity check"))
-        }
-        Err(error) => Err(fault("checking the restored database", error)),
     }
 }
 
