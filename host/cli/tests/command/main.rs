@@ -10,3 +10,5 @@ mod place;
 mod round_trip;
 mod run;
 mod seed;
+#[cfg(target_os = "linux")]
+mod system_calls;
