@@ -52,17 +52,21 @@ pub struct Global {
 /// What the sandbox of a run may use, and what runs in it.
 #[derive(Debug, clap::Args)]
 pub struct Budgets {
-    /// Memory that the engine may use [default: 256]
+    /// Memory that the engine or the plugin may use [default: 256]
     #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub memory: Option<u32>,
 
-    /// Time that the run may take [default: no limit]
+    /// Time that the run may take [default: no limit; for `run`, 600]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: Option<u32>,
 
     /// Run the engine in this component file instead of the built-in one
     #[arg(long, global = true, value_name = "FILE")]
     pub component: Option<PathBuf>,
+
+    /// Don't have the kernel confine the sandbox to its directories as well (Linux)
+    #[arg(long, global = true)]
+    pub no_landlock: bool,
 }
 
 /// What to do.

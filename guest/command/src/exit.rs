@@ -29,8 +29,9 @@ EXIT CODES:
    11    somebody else holds the repository or the database
    12    damage: in the repository, or in the database
    13    refused by a policy
-   14    the engine or a policy went past a budget of its sandbox
-  130    interrupted by Ctrl-C or SIGTERM";
+   14    the engine, a policy or a plugin went past a budget of its sandbox
+  130    interrupted by Ctrl-C or SIGTERM
+`strongroom run` exits with the plugin's own code if the plugin ends by itself.";
 
 /// A command line that makes no sense.
 #[derive(Debug)]
@@ -44,6 +45,18 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// Nothing is to be reported: whatever ran has said it itself, and the command exits with its code.
+#[derive(Debug)]
+pub struct Exit(pub u8);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Exit {}
+
 /// An error of the command line.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
@@ -56,6 +69,9 @@ pub(crate) fn report(e: &anyhow::Error, as_json: bool) -> u8 {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
     {
         return DONE;
+    }
+    if let Some(Exit(code)) = e.downcast_ref::<Exit>() {
+        return *code;
     }
     let (code, exit) = classify(e);
     tell(code, exit, &format!("{e:#}"), as_json);

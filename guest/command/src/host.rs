@@ -52,7 +52,7 @@ pub trait Host {
 /// An option that needs more than every host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
-    /// `--memory`, `--timeout`: the sandbox is the command's own.
+    /// `--memory`, `--timeout`, `--no-landlock`: the sandbox is the command's own.
     Budgets,
     /// `--component`: so is the engine.
     Component,

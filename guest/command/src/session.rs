@@ -33,6 +33,7 @@ impl<'h> Session<'h> {
             (budgets.memory.is_some(), "--memory", Special::Budgets),
             (budgets.timeout.is_some(), "--timeout", Special::Budgets),
             (budgets.component.is_some(), "--component", Special::Component),
+            (budgets.no_landlock, "--no-landlock", Special::Budgets),
         ] {
             session.only_if(given, option, special)?;
         }

@@ -10,6 +10,7 @@ mod native;
 mod policy;
 mod prune;
 mod repository;
+mod run;
 mod trace;
 
 use std::process::ExitCode;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
-use strongroom::{Budgets, Cancel, Error, ErrorCode, Repository, Sandbox};
+use strongroom::{Budgets, Cancel, Error, ErrorCode, Landlock, Repository, Sandbox};
 use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, drill, forget, interrupt, policy, prune, trace};
+use crate::{component, drill, forget, interrupt, policy, prune, run, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -19,11 +19,14 @@ pub(crate) struct Native {
     memory: Option<u32>,
     timeout: Option<u32>,
     component: Option<PathBuf>,
+    landlock: bool,
 }
 
 /// The verbs that only this program has.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Own {
+    /// Run a plugin over a database or a snapshot
+    Run(run::Args),
     /// Forget snapshots by rules, or by name
     Forget(forget::Args),
     /// Free what no snapshot needs any more
@@ -44,16 +47,29 @@ impl Program for Native {
     fn start(global: &Global) -> anyhow::Result<Self> {
         trace::start(global);
         let budgets = &global.budgets;
+        let landlock = !budgets.no_landlock;
+        match Landlock::of_this_kernel() {
+            _ if !landlock => {
+                tracing::info!("--no-landlock: the kernel does not confine the sandbox as well")
+            }
+            Landlock::Enforced => tracing::info!("Landlock: the kernel confines the sandbox as well"),
+            Landlock::Partly => {
+                tracing::info!("Landlock: the kernel confines the sandbox as well, but it is old")
+            }
+            _ => tracing::info!("this system has no Landlock to confine the sandbox as well"),
+        }
         Ok(Self {
             cancel: interrupt::listen()?,
             memory: budgets.memory,
             timeout: budgets.timeout,
             component: budgets.component.clone(),
+            landlock,
         })
     }
 
     fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {
         match verb {
+            Own::Run(args) => run::run(self, session, &args),
             Own::Forget(args) => forget::run(self, session, &args),
             Own::Prune(args) => prune::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
@@ -92,13 +108,29 @@ impl Native {
         Ok(repository.cancel_with(self.cancel.clone()).on_progress(move |progress| bar.show(progress)))
     }
 
-    fn sandbox(&self) -> anyhow::Result<Sandbox> {
-        let mut budgets = Budgets::default();
+    /// These budgets, or what was asked for instead.
+    pub(crate) fn budgets(&self, mut budgets: Budgets) -> Budgets {
         if let Some(mib) = self.memory {
             budgets.memory = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
         }
-        budgets.time = self.timeout.map(|seconds| Duration::from_secs(seconds.into()));
-        let builder = Sandbox::builder().budgets(budgets);
+        if let Some(seconds) = self.timeout {
+            budgets.time = Some(Duration::from_secs(seconds.into()));
+        }
+        budgets
+    }
+
+    /// Whether the kernel is to confine what runs.
+    pub(crate) fn landlock(&self) -> bool {
+        self.landlock
+    }
+
+    /// What stops a run.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    fn sandbox(&self) -> anyhow::Result<Sandbox> {
+        let builder = Sandbox::builder().budgets(self.budgets(Budgets::default())).landlock(self.landlock);
         let Some(path) = &self.component else { return Ok(builder.build()?) };
         let path = expand(self, path)?;
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -28,7 +28,7 @@ pub(crate) fn checked(snapshot: wit::Snapshot) -> Result<Snapshot> {
         return Ok(snapshot);
     }
     let message = format!(
-        "the engine spoke of a snapshot that cannot be: {:?} with the id {:?}",
+        "the engine spoke of a snapshot that cannot be: \"{}\" with the id \"{}\"",
         excerpt(name, NAME_MAX),
         excerpt(id, 64)
     );

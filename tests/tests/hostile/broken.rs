@@ -36,7 +36,7 @@ const GREEDY: &str = r#"(component
     (export "wasi:cli/run@0.2.0" (instance $command)))"#;
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
-    let whole = strongroom::ENGINE;
+    let whole = wat::parse_str(OTHER_VERSION).unwrap();
     let serialized =
         wasmtime::Engine::default().precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
     vec![

@@ -81,7 +81,9 @@ pub fn attacks() -> Vec<Attack> {
         })
     });
     let backups = BACKUPS.map(|(name, tried)| {
-        attack(tried, move |world| seen(repository(world).backup(&world.store(), &Backup::new().name(name))))
+        attack(tried, move |world| {
+            seen(repository(world).backup(&world.store(), &Backup::new().name(name).threads(2)))
+        })
     });
     let restores = RESTORES.map(|(name, tried)| {
         attack(tried, move |world| {

@@ -54,11 +54,12 @@ fn every_attack_is_contained_and_the_page_says_how() {
     for attack in broken::attacks().into_iter().chain(plugins::attacks()).chain(engines::attacks()) {
         world.fill_data();
         let before = world.state();
+        eprint!("{:?}, {}: ", attack.place, attack.tried);
         let started = Instant::now();
         let seen = (attack.run)(&world);
         let took = started.elapsed();
         let what = format!("{:?}, {}: {seen:?}", attack.place, attack.tried);
-        eprintln!("{what}, after {took:?}");
+        eprintln!("{seen:?}, after {took:?}");
         assert!(!seen.text.contains("ESCAPED"), "{what}");
         assert!(!seen.text.chars().any(|c| c.is_control() && c != '\n'), "{what} reaches the terminal");
         assert!(took < WITHIN, "{what} took {took:?}");

@@ -105,6 +105,10 @@ pub fn compare(rows: &[(Place, &str, Seen)], world: &World) {
         return;
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
+    if !cfg!(target_os = "linux") {
+        // Other systems have other words for the same.
+        return;
+    }
     for (line, (seen, written)) in page.lines().zip(written.lines()).enumerate() {
         assert_eq!(seen, written, "line {} of docs/hostile.md; UPDATE_DOCS=1 writes it anew", line + 1);
     }

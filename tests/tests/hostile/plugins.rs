@@ -32,7 +32,7 @@ const ATTACKS: [(&str, &str); 39] = [
         "tables and positions called `../x`, `/etc/passwd`, with NUL, with line ends, and nothing",
     ),
     ("a_name_of_ten_megabytes", "a table whose name has ten million bytes"),
-    ("a_mark_of_a_hundred_megabytes", "a list of a hundred million elements as an argument"),
+    ("a_mark_of_forty_megabytes", "a list of forty million elements as an argument"),
     ("use_after_drop", "a cursor used after it was dropped"),
     ("trap_in_a_host_call", "a trap inside a host call: its allocator ends while an answer is handed over"),
     ("many_zeroes", "4 GiB of zeroes that the host would have to hold"),

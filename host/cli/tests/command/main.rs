@@ -10,6 +10,7 @@ mod output;
 mod place;
 mod policy;
 mod round_trip;
+mod run;
 mod seed;
 #[cfg(target_os = "linux")]
 mod system_calls;

@@ -120,7 +120,8 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Budget`] if it went past a budget, [`ErrorCode::Cancelled`] if the run was stopped,
+    /// [`ErrorCode::Budget`] if it went past a budget, [`ErrorCode::Cancelled`] if the run was stopped or nobody reads its
+    /// stdout any more,
     /// [`ErrorCode::Denied`] if it reached for the network, [`ErrorCode::Other`] if it trapped; the message names the
     /// plugin and gives its last words. Its exit codes are no errors.
     pub fn run<S: Source + ?Sized>(&self, source: &S, run: Run) -> Result<u8> {
@@ -162,6 +163,10 @@ impl Plugin {
         let ran = ran.and_then(|plugin| plugin.wasi_cli_run().call_run(&mut store));
         // Before anything is said about the end.
         let printed = stdout.flush().and(stderr.flush());
+        if stdout.reader_is_gone() {
+            let message = format!("whoever read what {called} printed is gone; {UNHARMED}");
+            return Err(Error::new(ErrorCode::Cancelled, message));
+        }
         let code = match ran {
             Ok(ended) => u8::from(ended.is_err()),
             Err(e) => match e.downcast_ref::<I32Exit>() {

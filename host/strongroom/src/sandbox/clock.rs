@@ -3,7 +3,9 @@
 //! The wall clock stands still at the moment the run began. The other runs from zero in coarse steps, so that it
 //! measures no caches. Who waits is woken when the run is over, for the host cannot interrupt a call of its own.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{HasData, Resource, ResourceTable};
@@ -88,14 +90,23 @@ struct Wait {
 
 #[async_trait]
 impl Pollable for Wait {
+    /// Sleeps on the thread, which has nothing else to do: the timers of its runtime do not run while the runtime is
+    /// only entered. Between steps others that are waited for have their turn.
     async fn ready(&mut self) {
-        while !self.grants.meter.is_over() {
+        let mut asked_before = false;
+        poll_fn(|context| {
             let left = self.until.map_or(STEP, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return;
+            if left.is_zero() || self.grants.meter.is_over() {
+                return Poll::Ready(());
             }
-            tokio::time::sleep(left.min(STEP)).await;
-        }
+            if asked_before {
+                std::thread::sleep(left.min(STEP));
+            }
+            asked_before = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 

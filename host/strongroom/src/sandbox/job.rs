@@ -51,7 +51,7 @@ fn prepared<T>(walls: &Walls, job: impl FnOnce() -> Result<T>) -> Result<T> {
     private_files();
     walls.raise()?;
     // Made behind the walls, so that its threads are too.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime =
         runtime.map_err(|e| Error::new(ErrorCode::Other, format!("no runtime for the job: {e}")))?;
     let _entered = runtime.enter();

@@ -212,6 +212,9 @@ pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8], budgets: &Budge
             format!("{name} is not a WebAssembly component that can be run: {why}"),
         )
     };
+    if !bytes.starts_with(b"\0asm") {
+        return Err(not_one("it does not begin like one"));
+    }
     if bytes.starts_with(b"\0asm\x01\0\0\0") {
         return Err(not_one("it is a core module; build it as a component (in Rust, for wasm32-wasip2)"));
     }

@@ -27,6 +27,8 @@ struct Inner {
     keep: usize,
     left: u64,
     budget: Exceeded,
+    /// Nobody reads any more.
+    gone: bool,
 }
 
 impl Printed {
@@ -52,7 +54,7 @@ impl Printed {
         left: u64,
         budget: Exceeded,
     ) -> Self {
-        Self(Arc::new(Mutex::new(Inner { to, filter, kept: Vec::new(), keep, left, budget })))
+        Self(Arc::new(Mutex::new(Inner { to, filter, kept: Vec::new(), keep, left, budget, gone: false })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -64,14 +66,28 @@ impl Printed {
         self.lock().kept.clone()
     }
 
+    /// Nobody reads it any more.
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     /// Everything has arrived.
     pub(crate) fn flush(&self) -> std::io::Result<()> {
-        self.lock().to.as_mut().map_or(Ok(()), |to| to.flush())
+        let mut inner = self.lock();
+        let flushed = inner.to.as_mut().map_or(Ok(()), |to| to.flush());
+        inner.gone |= flushed.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
+        flushed
     }
 }
 
 impl Inner {
     fn print(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let printed = self.pass_on(bytes);
+        self.gone |= printed.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
+        printed
+    }
+
+    fn pass_on(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         if self.keep > 0 {
             self.kept.extend_from_slice(bytes);
             if self.kept.len() > 2 * self.keep {

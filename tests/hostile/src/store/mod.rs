@@ -33,7 +33,7 @@ attacks![
     read_four_gib,
     impossible_names,
     a_name_of_ten_megabytes,
-    a_mark_of_a_hundred_megabytes,
+    a_mark_of_forty_megabytes,
     use_after_drop,
     trap_in_a_host_call,
     endless_reading,
