@@ -1,22 +1,9 @@
 //! Builds the components for `wasm32-wasip2` and puts them where `src/lib.rs` embeds them.
 
 use std::env;
-use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
+use std::path::PathBuf;
 
-const TARGET: &str = "wasm32-wasip2";
-
-/// What the outer build sets for itself and the inner one must not inherit: flags and wrappers that are meant for the
-/// host, and the target directory, on whose lock the inner build would wait for ever.
-const SCRUB: [&str; 7] = [
-    "CARGO_ENCODED_RUSTFLAGS",
-    "RUSTFLAGS",
-    "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_BUILD_TARGET_DIR",
-];
+mod guest;
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
@@ -35,75 +22,15 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     println!("cargo::rerun-if-env-changed=RUSTUP_TOOLCHAIN");
-    ensure_target(&root);
+    guest::ensure_target(&root);
     // One at a time: together they would share features of their dependencies, and the policy would get `std`.
     for (package, name) in [("strongroom-component", "engine.wasm"), ("strongroom-policy", "policy.wasm")] {
-        build(&root, &out, package);
-        let file = format!("guest/{}.wasm", package.replace('-', "_"));
-        let built = out.join("guest").join(TARGET).join(file);
+        let built = guest::build(&root, &out.join("guest"), package);
         if let Err(e) = std::fs::copy(&built, out.join(name)) {
-            fail(&format!("{package} was built but is not at {}: {e}", built.display()));
+            guest::fail(&format!("{package} was built but is not at {}: {e}", built.display()));
         }
     }
-}
-
-/// Makes sure that the standard library for the target is there.
-fn ensure_target(root: &Path) {
-    if target_is_there() {
-        return;
-    }
-    let toolchain = env::var("RUSTUP_TOOLCHAIN").ok();
-    let mut add = vec!["target", "add", TARGET];
-    if let Some(toolchain) = &toolchain {
-        add.extend(["--toolchain", toolchain]);
-    }
-    println!("cargo::warning=the target {TARGET} is missing; running `rustup {}`", add.join(" "));
-    let added = Command::new("rustup").args(&add).current_dir(root).status();
-    if !matches!(added, Ok(status) if status.success()) || !target_is_there() {
-        fail(&format!(
-            "Strongroom's engine is a WebAssembly component, and the target {TARGET} is not installed.\n\
-             Run this once, then build again:\n\n    rustup {}\n\n\
-             (Without rustup: install the Rust standard library for {TARGET} as your system provides it.)",
-            add.join(" ")
-        ));
-    }
-}
-
-fn target_is_there() -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
-    let Ok(printed) = printed else { return false };
-    let dir = String::from_utf8_lossy(&printed.stdout);
-    let dir = Path::new(dir.trim());
-    printed.status.success() && std::fs::read_dir(dir).is_ok_and(|mut files| files.next().is_some())
-}
-
-fn build(root: &Path, out: &Path, package: &str) {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--package", package, "--target", TARGET, "--profile", "guest"]);
-    for name in SCRUB {
-        cargo.env_remove(name);
-    }
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PROFILE_") {
-            cargo.env_remove(name);
-        }
-    }
-    cargo.env("CARGO_TARGET_DIR", out.join("guest"));
-    // The hashes are four times as quick with SIMD, which every runtime of components has.
-    cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-C target-feature=+simd128");
-    match cargo.output() {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => {
-            fail(&format!("{package} does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
-        }
-        Err(e) => fail(&format!("cargo cannot be run: {e}")),
-    }
-}
-
-fn fail(message: &str) -> ! {
-    for line in message.lines() {
-        println!("cargo::error={line}");
-    }
-    exit(1);
+    // For whoever builds more on it.
+    println!("cargo::metadata=engine={}", out.join("engine.wasm").display());
+    println!("cargo::metadata=guest={}", out.join("guest").display());
 }

@@ -1,10 +1,9 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use strongroom_core::{Bar, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
+use strongroom_core::{Bar, Comparison, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
 
 use crate::args::Global;
 use crate::policy::PolicyArgs;
@@ -33,12 +32,10 @@ pub trait Host {
     fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn Repository + '_>>;
 
     /// The path by which messages and other processes know this one.
-    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+    fn absolute(&self, path: &Path) -> Result<PathBuf>;
 
-    /// How wide the terminal on stderr is, if that can be found out.
-    fn terminal_width(&self) -> fn() -> Option<usize> {
-        || None
-    }
+    /// The progress bar; `seen` is whether there is somebody to show it to.
+    fn bar(&self, seen: bool) -> Bar;
 
     /// Whether somebody asked the run to stop.
     fn is_cancelled(&self) -> bool {
@@ -122,6 +119,8 @@ pub trait Repository {
     fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
+    /// Compares a database file with a snapshot.
+    fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
     /// Goes through the entries of a table of a snapshot, in its own order.
     fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()>;
 }

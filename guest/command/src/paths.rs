@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_core::{Error, ErrorCode};
-
 use crate::exit::usage;
 use crate::host::Host;
 
@@ -11,15 +9,22 @@ use crate::host::Host;
 ///
 /// A variable that is not set is an error. If it counted as empty, `$DATA/backups` would be `/backups`.
 pub fn expand(host: &dyn Host, path: &Path) -> anyhow::Result<PathBuf> {
-    let expanded = fill_in(path)?;
-    host.absolute(&expanded)
-        .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", expanded.display())).into())
+    Ok(host.absolute(&fill_in(path)?)?)
 }
 
 fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(usage("a path is empty; perhaps a variable in the shell's command line is not set"));
     }
+    let expanded = expanded(path)?;
+    if expanded.starts_with("~") {
+        return Err(usage(format!("{}: there is no home directory to put for ~", path.display())));
+    }
+    Ok(expanded)
+}
+
+#[cfg(not(target_os = "wasi"))]
+fn expanded(path: &Path) -> anyhow::Result<PathBuf> {
     let expanded = shellexpand::path::full(path).map_err(|e| {
         let name = e.var_name.display();
         usage(format!(
@@ -28,34 +33,48 @@ fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
             e.cause
         ))
     })?;
-    if expanded.starts_with("~") {
-        return Err(usage(format!("{}: there is no home directory to put for ~", path.display())));
-    }
     Ok(expanded.into_owned())
+}
+
+/// A component sees no environment; what its shell did not fill in is a mistake.
+#[cfg(target_os = "wasi")]
+fn expanded(path: &Path) -> anyhow::Result<PathBuf> {
+    let text = path.to_string_lossy();
+    let name = match text.replace("$$", "").split_once('$') {
+        None => return Ok(text.replace("$$", "$").into()),
+        Some((_, name)) => name.trim_start_matches('{').to_owned(),
+    };
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+    Err(usage(format!(
+        "{}: the environment variable {} cannot be filled in (a component sees none); set it, or write $$ for a dollar \
+         sign",
+        path.display(),
+        &name[..end]
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn expanded(path: &str) -> PathBuf {
+    fn meant(path: &str) -> PathBuf {
         std::path::absolute(fill_in(Path::new(path)).unwrap()).unwrap()
     }
 
     #[test]
     fn home_and_variables_are_filled_in() {
         let home = std::env::var("HOME").unwrap();
-        assert_eq!(expanded("~/x/y"), Path::new(&home).join("x/y"));
-        assert_eq!(expanded("$HOME/x"), Path::new(&home).join("x"));
-        assert_eq!(expanded("${HOME}/x"), Path::new(&home).join("x"));
-        assert_eq!(expanded("/a/$$b"), Path::new("/a/$b"));
+        assert_eq!(meant("~/x/y"), Path::new(&home).join("x/y"));
+        assert_eq!(meant("$HOME/x"), Path::new(&home).join("x"));
+        assert_eq!(meant("${HOME}/x"), Path::new(&home).join("x"));
+        assert_eq!(meant("/a/$$b"), Path::new("/a/$b"));
     }
 
     #[test]
     fn paths_become_absolute_and_clean() {
         let here = std::env::current_dir().unwrap();
-        assert_eq!(expanded("x.redb"), here.join("x.redb"));
-        assert_eq!(expanded("./x//y/./z"), here.join("x/y/z"));
+        assert_eq!(meant("x.redb"), here.join("x.redb"));
+        assert_eq!(meant("./x//y/./z"), here.join("x/y/z"));
     }
 
     #[test]

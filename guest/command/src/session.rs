@@ -27,8 +27,7 @@ pub struct Session<'h> {
 impl<'h> Session<'h> {
     pub(crate) fn new(host: &'h dyn Host, global: Global) -> anyhow::Result<Self> {
         let seen = io::stderr().is_terminal() && !global.quiet && !global.json && global.verbose == 0;
-        let bar = if seen { Bar::visible(host.terminal_width()) } else { Bar::hidden() };
-        let session = Self { host, global, bar };
+        let session = Self { host, global, bar: host.bar(seen) };
         let budgets = &session.global.budgets;
         for (given, option, special) in [
             (budgets.memory.is_some(), "--memory", Special::Budgets),

@@ -1,7 +1,9 @@
 //! The `strongroom` command: backups of redb databases while they are in use, made by a sandboxed WebAssembly
 //! component. What it has in common with that component under other runtimes is `strongroom-command`.
 
+mod component;
 mod demo;
+mod drill;
 mod forget;
 mod interrupt;
 mod native;

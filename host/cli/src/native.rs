@@ -11,7 +11,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{forget, interrupt, policy, trace};
+use crate::{component, drill, forget, interrupt, policy, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -28,6 +28,10 @@ pub(crate) enum Own {
     Forget(forget::Args),
     /// Check or try out a policy
     Policy(policy::Args),
+    /// Write the engine as a component file, alone or ready for the wasmtime command
+    Component(component::Args),
+    /// Prove that a snapshot restores
+    Drill(drill::Args),
     /// Show all of it on a database made for the purpose
     Demo(demo::Args),
 }
@@ -50,6 +54,8 @@ impl Program for Native {
         match verb {
             Own::Forget(args) => forget::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
+            Own::Component(args) => component::run(session, &args),
+            Own::Drill(args) => drill::run(self, session, &args),
             Own::Demo(args) => demo::run(self, session, &args),
         }
     }
@@ -60,12 +66,14 @@ impl Host for Native {
         Ok(Box::new(crate::repository::Native { repository: self.open(dir, bar)?, host: self }))
     }
 
-    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+    fn absolute(&self, path: &Path) -> Result<PathBuf, Error> {
         std::path::absolute(path)
+            .map_err(|e| Error::new(ErrorCode::Io, format!("cannot find {}: {e}", path.display())))
     }
 
-    fn terminal_width(&self) -> fn() -> Option<usize> {
-        || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into())
+    fn bar(&self, seen: bool) -> Bar {
+        let width = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into());
+        if seen { Bar::visible(width) } else { Bar::hidden() }
     }
 
     fn is_cancelled(&self) -> bool {
@@ -97,5 +105,18 @@ impl Native {
             return Err(Error::new(ErrorCode::Invalid, message).into());
         }
         builder.component(bytes).build().with_context(|| path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Subcommand;
+
+    #[test]
+    fn the_component_knows_which_verbs_it_has_not() {
+        let mine = super::Own::augment_subcommands(clap::Command::new("strongroom"));
+        let mut mine: Vec<&str> = mine.get_subcommands().map(clap::Command::get_name).collect();
+        mine.sort_unstable();
+        assert_eq!(mine, strongroom_command::NATIVE_ONLY);
     }
 }

@@ -63,6 +63,32 @@ impl ErrorCode {
     }
 }
 
+impl std::str::FromStr for ErrorCode {
+    type Err = ();
+
+    /// The code of these words; what it does not know is an error.
+    fn from_str(words: &str) -> Result<Self, ()> {
+        use ErrorCode as E;
+        let all = [
+            E::NotFound,
+            E::Exists,
+            E::Invalid,
+            E::NoRepository,
+            E::NewerFormat,
+            E::Locked,
+            E::Damaged,
+            E::Denied,
+            E::Full,
+            E::Io,
+            E::Unsupported,
+            E::Cancelled,
+            E::Budget,
+            E::Other,
+        ];
+        all.into_iter().find(|code| code.as_str() == words).ok_or(())
+    }
+}
+
 /// A code for programs and a message for people: what happened, where, and what to do.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -89,6 +115,16 @@ impl Error {
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
+    }
+
+    /// An error says which repository it is about, if it is about one.
+    #[must_use]
+    pub fn in_repository(self, dir: &std::path::Path) -> Self {
+        use ErrorCode::{Damaged, Denied, NewerFormat, NoRepository};
+        match self.code {
+            NoRepository | NewerFormat | Denied | Damaged => self.at(dir.display()),
+            _ => self,
+        }
     }
 
     /// An error of the file system while something was done to a path.

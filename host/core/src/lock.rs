@@ -1,8 +1,10 @@
 //! The repository's lock: one writer at a time, also beside a component that runs under another runtime.
 //!
-//! The lock is a file that is made only where none is, and that names its holder. A component can do no more than that.
-//! A host in addition holds the operating system's lock on the file, which ends with its process: so a file without
-//! that lock, made by a host on this machine, is what a process left that is gone, and is taken over.
+//! The lock is a file that is made only where none is, and that names its holder. A host in addition holds the operating
+//! system's lock on the file, which ends with its process: so a file without that lock, made by a host on this machine,
+//! is what a process left that is gone, and is taken over. A component has no such lock. It gives a sign of life every
+//! few seconds, by the time at which the file was changed; without one for a while it may be gone, or stopped for a
+//! while, so its file is left to people.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::text;
 
 /// The name of the file in the repository.
 const NAME: &str = "lock";
@@ -20,7 +23,7 @@ const NAME: &str = "lock";
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Holder {
-    /// `host`: also holds the operating system's lock. `component`: cannot.
+    /// `host`: also holds the operating system's lock. `component`: cannot, and gives signs of life.
     kind: String,
     machine: String,
     pid: u32,
@@ -78,15 +81,23 @@ impl Lock {
             return Ok(None);
         }
         let holder = Holder {
-            kind: "host".to_owned(),
+            kind: KIND.to_owned(),
             machine: machine(),
-            pid: std::process::id(),
+            pid: pid(),
             doing: doing.to_owned(),
             since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let text = serde_json::to_string(&holder).map_err(|e| Error::new(ErrorCode::Other, e.to_string()))?;
         file.write_all(format!("{text}\n").as_bytes()).map_err(failed)?;
         Ok(Some(Self { path: path.to_owned(), file }))
+    }
+}
+
+impl Lock {
+    /// Gives a sign of life.
+    pub fn touch(&self) {
+        // Without it the file only looks older.
+        let _ = self.file.set_modified(SystemTime::now());
     }
 }
 
@@ -135,15 +146,27 @@ fn remove_if_left_behind(path: &Path, started: Instant) -> Result<bool> {
         std::fs::remove_file(path).map_err(|e| Error::io("take away the lock", path, &e))?;
         return Ok(true);
     }
-    Err(held(path, &holder.unwrap_or_default(), ours))
+    let alive = file.metadata().and_then(|metadata| metadata.modified()).ok();
+    let quiet = alive.and_then(|alive| SystemTime::now().duration_since(alive).ok());
+    Err(held(path, &holder.unwrap_or_default(), ours, quiet))
 }
 
-fn held(path: &Path, holder: &Holder, ours: bool) -> Error {
+/// `quiet` is how long ago the file was changed.
+fn held(path: &Path, holder: &Holder, ours: bool, quiet: Option<Duration>) -> Error {
     let doing = if holder.doing.is_empty() { "something" } else { &holder.doing };
     let doing: String = doing.chars().filter(|c| !c.is_control()).take(80).collect();
     let machine: String = holder.machine.chars().filter(|c| !c.is_control()).take(80).collect();
     let who = format!("process {} on {machine:?}, which does {doing}", holder.pid);
-    let message = if ours {
+    let message = if holder.kind == "component" {
+        let quiet = quiet.map_or_else(|| "an unknown time".to_owned(), text::duration);
+        format!(
+            "the repository is locked by a component under another runtime, which does {doing} since {} UTC. It gave \
+             its last sign of life {quiet} ago, and gives one every few seconds while it works: if it has given none \
+             for minutes, and no such run is left, delete {}",
+            text::time(holder.since),
+            path.display()
+        )
+    } else if ours {
         format!("the repository is in use by {who}; wait for it, or stop it")
     } else {
         format!(
@@ -170,12 +193,20 @@ fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// The name of this machine.
+/// What this program is.
+const KIND: &str = if cfg!(target_family = "wasm") { "component" } else { "host" };
+
+/// The name of this machine, which a component does not know.
 fn machine() -> String {
     #[cfg(unix)]
     return rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]
     std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// The number of this process, which a component does not know.
+fn pid() -> u32 {
+    if cfg!(target_family = "wasm") { 0 } else { std::process::id() }
 }
 
 #[cfg(test)]
@@ -214,6 +245,29 @@ mod tests {
             assert_eq!(code(Lock::take(dir.path(), "backup")), ErrorCode::Locked);
             assert!(dir.path().join(NAME).exists());
         }
+    }
+
+    #[test]
+    fn a_component_is_told_by_its_last_sign_of_life() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path(), "a backup").unwrap();
+        let path = dir.path().join(NAME);
+        let holder = Holder {
+            kind: "component".into(),
+            doing: "a backup".into(),
+            since: 1_780_000_000,
+            ..Holder::default()
+        };
+        std::fs::write(&path, serde_json::to_string(&holder).unwrap()).unwrap();
+        let says = |seconds: u64, words: &str| {
+            lock.file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+            let said = Lock::take(dir.path(), "a backup").expect_err("it should be held").to_string();
+            assert!(said.contains(words) && said.contains("2026-05-28 20:26:40"), "{said}");
+        };
+        says(3720, "62 min 0 s ago");
+        lock.touch();
+        let said = Lock::take(dir.path(), "a backup").expect_err("it should be held").to_string();
+        assert!(said.contains(" ms ago") || said.contains(" s ago"), "{said}");
     }
 
     #[test]

@@ -14,9 +14,15 @@ struct Source {
     _database: Database,
     store: RedbStore,
     tables: Vec<Table>,
+    threads: bool,
 }
 
-fn source() -> Source {
+/// With a sink that has a thread, and with one that has none.
+fn sources() -> [Source; 2] {
+    [true, false].map(source)
+}
+
+fn source(threads: bool) -> Source {
     let dir = tempfile::tempdir().unwrap();
     let database = filled(&dir.path().join("a.redb"), &[]);
     let txn = database.begin_write().unwrap();
@@ -31,12 +37,17 @@ fn source() -> Source {
     txn.commit().unwrap();
     let store = RedbStore::live(&database).unwrap();
     let tables = store.tables().unwrap();
-    Source { dir, _database: database, store, tables }
+    Source { dir, _database: database, store, tables, threads }
 }
 
 impl Source {
+    fn new_sink(&self) -> RedbSink {
+        let sink = RedbSink::new(&self.dir.path().join("out.redb"), false).unwrap();
+        if self.threads { sink } else { sink.on_this_thread() }
+    }
+
     fn sink(&self) -> RedbSink {
-        let mut sink = RedbSink::new(&self.dir.path().join("out.redb"), false).unwrap();
+        let mut sink = self.new_sink();
         sink.create(&self.store.template().unwrap()).unwrap();
         sink
     }
@@ -56,22 +67,23 @@ impl Source {
 
 #[test]
 fn nothing_is_left_of_a_sink_that_is_dropped() {
-    let source = source();
-    for stage in 0..4 {
-        let mut sink = source.sink();
-        if stage > 0 {
-            sink.table(&source.tables[1]).unwrap();
-            sink.append(&source.entries("plain")).unwrap();
+    for source in sources() {
+        for stage in 0..4 {
+            let mut sink = source.sink();
+            if stage > 0 {
+                sink.table(&source.tables[1]).unwrap();
+                sink.append(&source.entries("plain")).unwrap();
+            }
+            if stage > 1 {
+                sink.finish_table().unwrap();
+            }
+            if stage > 2 {
+                sink.finish().unwrap();
+            }
+            assert_eq!(source.names(), ["a.redb", "out.redb.partial"]);
+            drop(sink);
+            assert_eq!(source.names(), ["a.redb"], "stage {stage}");
         }
-        if stage > 1 {
-            sink.finish_table().unwrap();
-        }
-        if stage > 2 {
-            sink.finish().unwrap();
-        }
-        assert_eq!(source.names(), ["a.redb", "out.redb.partial"]);
-        drop(sink);
-        assert_eq!(source.names(), ["a.redb"], "stage {stage}");
     }
 }
 
@@ -79,70 +91,75 @@ fn nothing_is_left_of_a_sink_that_is_dropped() {
 #[test]
 fn a_restored_file_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let source = source();
-    let out = source.dir.path().join("out.redb");
-    copy(&source.store, &out, 1 << 20).unwrap();
-    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(source.names(), ["a.redb", "out.redb"]);
+    for source in sources() {
+        let out = source.dir.path().join("out.redb");
+        copy(&source.store, &out, 1 << 20).unwrap();
+        assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(source.names(), ["a.redb", "out.redb"]);
+    }
 }
 
 #[test]
 fn an_existing_file_stays_whole_until_it_may_be_replaced() {
-    let source = source();
-    let out = source.dir.path().join("out.redb");
-    fs::write(&out, b"precious").unwrap();
-    assert_eq!(RedbSink::new(&out, false).err().unwrap().code, ErrorCode::Exists);
-    let mut sink = RedbSink::new(&out, true).unwrap();
-    sink.create(&source.store.template().unwrap()).unwrap();
-    sink.finish().unwrap();
-    assert_eq!(fs::read(&out).unwrap(), b"precious");
-    Box::new(sink).publish().unwrap();
-    assert!(RedbStore::open(&out).unwrap().tables().unwrap().is_empty());
+    for source in sources() {
+        let out = source.dir.path().join("out.redb");
+        fs::write(&out, b"precious").unwrap();
+        assert_eq!(RedbSink::new(&out, false).err().unwrap().code, ErrorCode::Exists);
+        let mut sink = RedbSink::new(&out, true).unwrap();
+        sink.create(&source.store.template().unwrap()).unwrap();
+        sink.finish().unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"precious");
+        Box::new(sink).publish().unwrap();
+        assert!(RedbStore::open(&out).unwrap().tables().unwrap().is_empty());
+    }
 }
 
 #[test]
 fn a_file_that_appears_meanwhile_is_not_replaced() {
-    let source = source();
-    let mut sink = source.sink();
-    sink.finish().unwrap();
-    let out = source.dir.path().join("out.redb");
-    fs::write(&out, b"precious").unwrap();
-    assert_eq!(Box::new(sink).publish().unwrap_err().code, ErrorCode::Exists);
-    assert_eq!(fs::read(&out).unwrap(), b"precious");
-    assert_eq!(source.names(), ["a.redb", "out.redb"]);
+    for source in sources() {
+        let mut sink = source.sink();
+        sink.finish().unwrap();
+        let out = source.dir.path().join("out.redb");
+        fs::write(&out, b"precious").unwrap();
+        assert_eq!(Box::new(sink).publish().unwrap_err().code, ErrorCode::Exists);
+        assert_eq!(fs::read(&out).unwrap(), b"precious");
+        assert_eq!(source.names(), ["a.redb", "out.redb"]);
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_database_that_is_open_is_not_replaced() {
-    let source = source();
-    let out = source.dir.path().join("open.redb");
-    for mode in
-        [ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter]
-    {
-        let _open = Builder::new().set_concurrency_mode(mode).create(&out).unwrap();
-        assert_eq!(RedbSink::new(&out, true).err().unwrap().code, ErrorCode::Busy, "{mode:?}");
+    for source in sources() {
+        let out = source.dir.path().join("open.redb");
+        for mode in
+            [ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter]
+        {
+            let _open = Builder::new().set_concurrency_mode(mode).create(&out).unwrap();
+            assert_eq!(RedbSink::new(&out, true).err().unwrap().code, ErrorCode::Busy, "{mode:?}");
+        }
+        RedbSink::new(&out, true).unwrap();
     }
-    RedbSink::new(&out, true).unwrap();
 }
 
 #[test]
 fn a_leftover_is_replaced_but_not_that_of_a_restore_that_runs() {
-    let source = source();
-    fs::write(source.dir.path().join("out.redb.partial"), b"of an interrupted restore").unwrap();
-    let mut sink = source.sink();
-    sink.table(&source.tables[0]).unwrap();
-    if cfg!(target_os = "linux") {
-        let second = RedbSink::new(&source.dir.path().join("out.redb"), false);
-        assert_eq!(second.err().unwrap().code, ErrorCode::Busy);
+    for source in sources() {
+        fs::write(source.dir.path().join("out.redb.partial"), b"of an interrupted restore").unwrap();
+        let mut sink = source.sink();
+        sink.table(&source.tables[0]).unwrap();
+        if cfg!(target_os = "linux") {
+            let second = RedbSink::new(&source.dir.path().join("out.redb"), false);
+            assert_eq!(second.err().unwrap().code, ErrorCode::Busy);
+        }
+        sink.append(&source.entries("multi")).unwrap();
+        sink.finish_table().unwrap();
+        sink.finish().unwrap();
+        Box::new(sink).publish().unwrap();
+        let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
+        assert_eq!(again.tables().unwrap().len(), 1, "a table that is left out is not there");
+        assert_eq!(scan(&again, "multi"), scan(&source.store, "multi"));
     }
-    sink.append(&source.entries("multi")).unwrap();
-    sink.finish_table().unwrap();
-    sink.finish().unwrap();
-    Box::new(sink).publish().unwrap();
-    let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
-    assert_eq!(again.tables().unwrap().len(), 1, "a table that is left out is not there");
-    assert_eq!(scan(&again, "multi"), scan(&source.store, "multi"));
 }
 
 /// Values that are written straight to their place, among small ones.
@@ -164,60 +181,66 @@ fn a_large_value_is_taken_in_pieces_and_given_up_like_any_other() {
     for (key, value) in &entries {
         strongroom_store::frame::push(&mut packed, key, value).unwrap();
     }
-    let out = dir.path().join("out.redb");
-    let mut sink = RedbSink::new(&out, false).unwrap();
-    sink.create(&store.template().unwrap()).unwrap();
-    let mut twice = packed.clone();
-    let (key, value) = entries.last().unwrap();
-    strongroom_store::frame::push(&mut twice, key, value).unwrap();
-    for bad in [&packed[..packed.len() - 1], &packed[..3_000_000], &twice] {
+    for threads in [true, false] {
+        let out = dir.path().join(format!("out-{threads}.redb"));
+        let sink = RedbSink::new(&out, false).unwrap();
+        let mut sink = if threads { sink } else { sink.on_this_thread() };
+        sink.create(&store.template().unwrap()).unwrap();
+        let mut twice = packed.clone();
+        let (key, value) = entries.last().unwrap();
+        strongroom_store::frame::push(&mut twice, key, value).unwrap();
+        for bad in [&packed[..packed.len() - 1], &packed[..3_000_000], &twice] {
+            sink.table(table).unwrap();
+            let failed = bad
+                .chunks(700_001)
+                .try_for_each(|piece| sink.append(piece))
+                .and_then(|()| sink.finish_table());
+            assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt);
+            sink.abandon_table().unwrap();
+        }
         sink.table(table).unwrap();
-        let failed =
-            bad.chunks(700_001).try_for_each(|piece| sink.append(piece)).and_then(|()| sink.finish_table());
-        assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt);
+        sink.append(&packed[..4_000_000]).unwrap();
         sink.abandon_table().unwrap();
+        sink.table(table).unwrap();
+        for piece in packed.chunks(700_001) {
+            sink.append(piece).unwrap();
+        }
+        assert_eq!(sink.finish_table().unwrap(), 5);
+        sink.finish().unwrap();
+        Box::new(sink).publish().unwrap();
+        assert_eq!(scan(&RedbStore::open(&out).unwrap(), "large"), entries);
     }
-    sink.table(table).unwrap();
-    sink.append(&packed[..4_000_000]).unwrap();
-    sink.abandon_table().unwrap();
-    sink.table(table).unwrap();
-    for piece in packed.chunks(700_001) {
-        sink.append(piece).unwrap();
-    }
-    assert_eq!(sink.finish_table().unwrap(), 5);
-    sink.finish().unwrap();
-    Box::new(sink).publish().unwrap();
-    assert_eq!(scan(&RedbStore::open(&out).unwrap(), "large"), entries);
 }
 
 #[test]
 fn a_table_can_be_given_up_and_begun_again() {
-    let source = source();
-    let mut sink = source.sink();
-    for table in &source.tables {
-        let entries = source.entries(&table.name);
-        // Cut off, twice the same key, impossible lengths, and simply given up.
-        let cut = &entries[..entries.len() - 1];
-        let twice = [&entries[..], &entries[entries.len() - unpacked_len(&entries)..]].concat();
-        let garbage = [0xff; 100];
-        for bad in [cut, &twice, &garbage] {
+    for source in sources() {
+        let mut sink = source.sink();
+        for table in &source.tables {
+            let entries = source.entries(&table.name);
+            // Cut off, twice the same key, impossible lengths, and simply given up.
+            let cut = &entries[..entries.len() - 1];
+            let twice = [&entries[..], &entries[entries.len() - unpacked_len(&entries)..]].concat();
+            let garbage = [0xff; 100];
+            for bad in [cut, &twice, &garbage] {
+                sink.table(table).unwrap();
+                let failed = sink.append(bad).and_then(|()| sink.finish_table());
+                assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt, "{}", table.name);
+                sink.abandon_table().unwrap();
+            }
             sink.table(table).unwrap();
-            let failed = sink.append(bad).and_then(|()| sink.finish_table());
-            assert_eq!(failed.unwrap_err().code, ErrorCode::Corrupt, "{}", table.name);
+            sink.append(&entries[..entries.len() / 2]).unwrap();
             sink.abandon_table().unwrap();
+            sink.table(table).unwrap();
+            sink.append(&entries).unwrap();
+            assert_eq!(sink.finish_table().unwrap(), table.entries);
         }
-        sink.table(table).unwrap();
-        sink.append(&entries[..entries.len() / 2]).unwrap();
-        sink.abandon_table().unwrap();
-        sink.table(table).unwrap();
-        sink.append(&entries).unwrap();
-        assert_eq!(sink.finish_table().unwrap(), table.entries);
-    }
-    sink.finish().unwrap();
-    Box::new(sink).publish().unwrap();
-    let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
-    for table in &source.tables {
-        assert_eq!(scan(&again, &table.name), scan(&source.store, &table.name));
+        sink.finish().unwrap();
+        Box::new(sink).publish().unwrap();
+        let again = RedbStore::open(&source.dir.path().join("out.redb")).unwrap();
+        for table in &source.tables {
+            assert_eq!(scan(&again, &table.name), scan(&source.store, &table.name));
+        }
     }
 }
 
@@ -234,39 +257,41 @@ fn unpacked_len(entries: &[u8]) -> usize {
 
 #[test]
 fn calls_out_of_order_are_errors() {
-    let source = source();
-    let mut sink = RedbSink::new(&source.dir.path().join("out.redb"), false).unwrap();
-    assert!(sink.table(&source.tables[0]).is_err());
-    assert!(sink.finish().is_err());
-    sink.create(&source.store.template().unwrap()).unwrap();
-    assert!(sink.create(&source.store.template().unwrap()).is_err());
-    assert!(sink.append(b"").is_err());
-    assert!(sink.finish_table().is_err());
-    assert!(sink.abandon_table().is_err());
-    sink.table(&source.tables[0]).unwrap();
-    assert!(sink.table(&source.tables[1]).is_err());
-    assert!(sink.finish().is_err());
-    sink.finish_table().unwrap();
-    sink.finish().unwrap();
-    assert!(sink.finish().is_err());
-    assert!(sink.table(&source.tables[1]).is_err());
-    drop(sink);
-    assert!(Box::new(source.sink()).publish().is_err());
-    assert_eq!(source.names(), ["a.redb"]);
+    for source in sources() {
+        let mut sink = source.new_sink();
+        assert!(sink.table(&source.tables[0]).is_err());
+        assert!(sink.finish().is_err());
+        sink.create(&source.store.template().unwrap()).unwrap();
+        assert!(sink.create(&source.store.template().unwrap()).is_err());
+        assert!(sink.append(b"").is_err());
+        assert!(sink.finish_table().is_err());
+        assert!(sink.abandon_table().is_err());
+        sink.table(&source.tables[0]).unwrap();
+        assert!(sink.table(&source.tables[1]).is_err());
+        assert!(sink.finish().is_err());
+        sink.finish_table().unwrap();
+        sink.finish().unwrap();
+        assert!(sink.finish().is_err());
+        assert!(sink.table(&source.tables[1]).is_err());
+        drop(sink);
+        assert!(Box::new(source.sink()).publish().is_err());
+        assert_eq!(source.names(), ["a.redb"]);
+    }
 }
 
 #[test]
 fn a_table_that_is_not_the_templates_is_refused() {
-    let source = source();
-    let mut sink = source.sink();
-    let mut other = source.tables[0].clone();
-    other.name = "other".to_owned();
-    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
-    let mut other = source.tables[0].clone();
-    other.identity = source.tables[1].identity.clone();
-    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
-    let mut other = source.tables[0].clone();
-    other.multimap = false;
-    assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
-    sink.table(&source.tables[0]).unwrap();
+    for source in sources() {
+        let mut sink = source.sink();
+        let mut other = source.tables[0].clone();
+        other.name = "other".to_owned();
+        assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+        let mut other = source.tables[0].clone();
+        other.identity = source.tables[1].identity.clone();
+        assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+        let mut other = source.tables[0].clone();
+        other.multimap = false;
+        assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
+        sink.table(&source.tables[0]).unwrap();
+    }
 }

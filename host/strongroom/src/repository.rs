@@ -148,10 +148,6 @@ impl Repository {
 
     /// An error says which repository it is about, unless it is about the database.
     pub(crate) fn named(&self, e: Error, grants: &Grants) -> Error {
-        let about_it = matches!(
-            e.code(),
-            ErrorCode::NoRepository | ErrorCode::NewerFormat | ErrorCode::Denied | ErrorCode::Damaged
-        );
-        if about_it && !grants.failed_outside.load(Ordering::Relaxed) { e.at(self.dir.display()) } else { e }
+        if grants.failed_outside.load(Ordering::Relaxed) { e } else { e.in_repository(&self.dir) }
     }
 }

@@ -96,17 +96,7 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         }
         let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
-        if entries != table.entries {
-            // Pages that were overwritten under the scan, or marks between which entries fell through.
-            let (name, counted) = (&table.name, table.entries);
-            return Err(Error::new(
-                Code::Io,
-                format!(
-                    "the store gave {entries} entries of table {name:?} and counts {counted}; nothing was published. \
-                     If the database is sound, run it again"
-                ),
-            ));
-        }
+        check_count(entries, table.entries).place(format_args!("table {:?}", table.name))?;
         tables.push(Table {
             name: table.name.clone(),
             multimap: table.multimap,
@@ -122,6 +112,14 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         return Err(Error::invalid("the receipts are not those of the plan"));
     }
     Ok(tables)
+}
+
+/// Fails if a store did not give all entries of a table: a scan that ends too early would lose the rest.
+pub(crate) fn check_count(entries: u64, said: u64) -> Result<()> {
+    if entries == said {
+        return Ok(());
+    }
+    Err(Error::damaged(format!("the store gave {entries} entries where it says that there are {said}")))
 }
 
 /// The tables of a snapshot that is not yet published, sorted by name.

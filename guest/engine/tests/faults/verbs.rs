@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Verb> {
         vec![first_backup(), second_backup(), merging(), mending_the_index(), healing(), taking_over()];
     verbs.extend((0..3).map(parallel));
     verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
+    verbs.push(pruning_after_a_killed_forget());
     verbs
 }
 
@@ -149,6 +150,16 @@ fn pruning() -> Verb {
 fn pruning_what_was_left() -> Verb {
     let Verb { disk, before, .. } = taking_over();
     removes("prune after a backup that was killed", (disk, before), &[], prune)
+}
+
+/// The names are gone, but not durably so.
+fn pruning_after_a_killed_forget() -> Verb {
+    let Verb { disk, meanwhile, run, .. } = forgetting();
+    disk.begin(Some(Fault::Kill { before_change: 3 }));
+    run(&disk).unwrap_err();
+    disk.begin(None);
+    assert_eq!(strongroom_engine::snapshots(&disk).unwrap().0.len(), 2);
+    removes("prune after a forget that was killed", (disk, meanwhile), &[], prune)
 }
 
 fn forgetting_and_pruning() -> Verb {

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod damage;
+mod drill;
 mod interrupt;
 mod output;
 mod place;

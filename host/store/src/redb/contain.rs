@@ -10,6 +10,11 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether this thread is reading or writing what somebody else wrote, so that a panic is due to damage.
+pub fn is_contained() -> bool {
+    CONTAINED.get()
+}
+
 /// Keeps the panic hook quiet about panics that [`contain`] turns into errors. All others go to the hook that was set
 /// before. For reading what somebody else wrote; where only an application's own database is read, its hook is left
 /// alone.

@@ -15,7 +15,9 @@
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
 mod batched;
+mod check;
 mod contain;
+mod driver;
 mod fault;
 mod open;
 mod order;
@@ -33,6 +35,8 @@ mod text;
 mod typed;
 mod writer;
 
+pub use check::check_file;
+pub use contain::is_contained;
 pub use sink::RedbSink;
 pub use store::RedbStore;
 pub use text::{key_from_text, to_text};

@@ -99,6 +99,15 @@ fn refusal(path: &Path, error: redb::Error) -> Error {
                  stop that process, or embed the strongroom library in it"
             ),
         ),
+        // Without locks a file that is open and one that was not closed look the same.
+        redb::Error::RepairAborted if cfg!(target_family = "wasm") => (
+            ErrorCode::Busy,
+            format!(
+                "{shown} is open in another process, or was not closed cleanly; this runtime has no locks to tell \
+                 which. Stop the application that has it open; if none has, open it once with its application, which \
+                 repairs it. The native strongroom command tells the two apart"
+            ),
+        ),
         redb::Error::RepairAborted => (
             ErrorCode::Corrupt,
             format!(

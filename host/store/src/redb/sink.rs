@@ -1,21 +1,18 @@
 //! A new redb database, as a [`Sink`].
 
-use super::fault::io_fault;
+use super::driver::Driver;
 use super::publish::Partial;
 use super::schema::Schema;
 use super::template;
-use super::writer::{self, Fault, Job, Reply, is_wrong};
+use super::writer::{Fault, Job, Reply, is_wrong};
 use crate::{Error, ErrorCode, Result, Sink, Table};
 use std::fs::File;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::sync_channel;
 
-/// Entries go to the thread in batches of about this many bytes.
+/// Entries are sent on in batches of about this many bytes.
 const BATCH: usize = 512 << 10;
-/// This many batches may wait.
-const BATCHES: usize = 6;
 
 /// A redb database in the making, beside its final name as `NAME.partial`.
 ///
@@ -28,41 +25,16 @@ pub struct RedbSink {
     batch: Vec<u8>,
     table: Option<String>,
     wrong: Fault,
-    // After `state`: the thread must be gone before its file is removed.
+    threads: bool,
+    // After `state`: the database must be closed before its file is removed.
     partial: Partial,
 }
 
 enum State {
     New(File),
-    Open(Thread),
+    Open(Driver),
     Finished,
     Failed(Error),
-}
-
-/// The thread that owns the database. Dropping it makes the thread give up.
-struct Thread {
-    jobs: Option<SyncSender<Job>>,
-    handle: Option<JoinHandle<Result<()>>>,
-}
-
-impl Thread {
-    /// Waits for the thread and says why it ended.
-    fn end(&mut self) -> Result<()> {
-        self.jobs = None;
-        match self.handle.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
-            // A panic that was not contained.
-            Some(Err(_)) => Err(Error::new(ErrorCode::Other, "the thread that writes the database panicked")),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        // Whatever it failed at is given up with it.
-        let _ = self.end();
-    }
 }
 
 impl RedbSink {
@@ -76,24 +48,32 @@ impl RedbSink {
             batch: Vec::new(),
             table: None,
             wrong: Fault::default(),
+            threads: cfg!(not(target_family = "wasm")),
             partial,
         })
     }
 
-    fn jobs(&self) -> Result<&SyncSender<Job>> {
-        match &self.state {
-            State::Open(Thread { jobs: Some(jobs), .. }) => Ok(jobs),
+    /// Writes on the thread of whoever calls instead of on one of its own: slower, for where there are no threads.
+    #[must_use]
+    pub fn on_this_thread(mut self) -> Self {
+        self.threads = false;
+        self
+    }
+
+    fn open(&mut self) -> Result<&mut Driver> {
+        match &mut self.state {
+            State::Open(driver) => Ok(driver),
             State::Failed(error) => Err(error.clone()),
             State::New(_) => Err(misuse("the database is not created yet")),
-            State::Open(_) | State::Finished => Err(misuse("the database is finished")),
+            State::Finished => Err(misuse("the database is finished")),
         }
     }
 
-    /// Takes the thread's own error for the loss of its channel.
+    /// Says why there is nobody any more to take jobs.
     fn lost(&mut self) -> Error {
         let error = match mem::replace(&mut self.state, State::Finished) {
-            State::Open(mut thread) => {
-                thread.end().err().unwrap_or_else(|| misuse("the thread that writes the database is gone"))
+            State::Open(driver) => {
+                driver.end().err().unwrap_or_else(|| misuse("nobody writes the database any more"))
             }
             State::Failed(error) => error,
             State::New(_) | State::Finished => misuse("there is no database"),
@@ -108,10 +88,7 @@ impl RedbSink {
     }
 
     fn send(&mut self, job: Job) -> Result<()> {
-        match self.jobs()?.send(job) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.lost()),
-        }
+        if self.open()?.send(job) { Ok(()) } else { Err(self.lost()) }
     }
 
     /// Sends a job and waits for its answer.
@@ -148,25 +125,20 @@ fn misuse(what: &str) -> Error {
 impl Sink for RedbSink {
     fn create(&mut self, template: &[u8]) -> Result<()> {
         if !matches!(self.state, State::New(_)) {
-            self.jobs()?;
+            self.open()?;
             return Err(misuse("the database is created already"));
         }
         self.schemas = template::read(template)?;
         let State::New(file) = mem::replace(&mut self.state, State::Finished) else {
             return Err(misuse("the database is created already"));
         };
-        let (jobs, taken) = sync_channel(BATCHES);
-        let wrong = Fault::clone(&self.wrong);
-        let thread = std::thread::Builder::new().name("strongroom-sink".to_owned());
-        let handle = thread
-            .spawn(move || writer::run(file, &taken, &wrong))
-            .map_err(|error| io_fault("starting the thread that writes the database", &error))?;
-        self.state = State::Open(Thread { jobs: Some(jobs), handle: Some(handle) });
+        let driver = Driver::start(file, Fault::clone(&self.wrong), self.threads)?;
+        self.state = State::Open(driver);
         Ok(())
     }
 
     fn table(&mut self, table: &Table) -> Result<()> {
-        self.jobs()?;
+        self.open()?;
         if let Some(open) = &self.table {
             return Err(misuse(&format!("table {open:?} is not finished")));
         }
@@ -185,7 +157,7 @@ impl Sink for RedbSink {
     }
 
     fn append(&mut self, mut entries: &[u8]) -> Result<()> {
-        self.jobs()?;
+        self.open()?;
         self.in_table()?;
         if let Some(error) = is_wrong(&self.wrong) {
             return Err(self.of_table(error));
@@ -202,7 +174,7 @@ impl Sink for RedbSink {
     }
 
     fn finish_table(&mut self) -> Result<u64> {
-        self.jobs()?;
+        self.open()?;
         self.in_table()?;
         self.flush()?;
         match self.ask(Job::FinishTable) {
@@ -216,7 +188,7 @@ impl Sink for RedbSink {
     }
 
     fn abandon_table(&mut self) -> Result<()> {
-        self.jobs()?;
+        self.open()?;
         self.in_table()?;
         self.batch.clear();
         self.ask(Job::AbandonTable)?;
@@ -225,15 +197,15 @@ impl Sink for RedbSink {
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.jobs()?;
+        self.open()?;
         if let Some(open) = &self.table {
             return Err(misuse(&format!("table {open:?} is not finished")));
         }
         self.ask(Job::Finish)?;
         self.partial.sync()?;
-        // The thread has closed the database; an error of closing it would be told here.
-        if let State::Open(mut thread) = mem::replace(&mut self.state, State::Finished) {
-            thread.end()?;
+        // The database is closed; an error of closing it would be told here.
+        if let State::Open(driver) = mem::replace(&mut self.state, State::Finished) {
+            driver.end()?;
         }
         Ok(())
     }

@@ -1,18 +1,19 @@
-//! The thread of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction, so one stack
-//! frame owns them all, and is told what to do; besides, redb inserts while the caller decodes.
+//! What fills the database of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction,
+//! so one stack frame owns them all, and is told what to do.
 
-use super::batched::Batched;
+use super::batched::{Batched, Failed};
+use super::check::check;
 use super::contain::contain;
 use super::fault::{fault, io_fault};
 use super::order;
 use super::schema::Schema;
 use super::slots::WriteLease;
-use super::typed::{Fill, Work};
+use super::typed::{self, Fill};
 use crate::{Error, ErrorCode, Result, frame};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, Durability, TableDefinition, WriteTransaction};
 use std::fs::File;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The larger, the fewer pages are written twice; the rest of a restore's memory is bounded by one entry.
@@ -26,7 +27,7 @@ const COMMIT: usize = 32 << 20;
 /// Where the answer to a job goes. Nobody waits for it any more if sending fails.
 pub(super) type Reply<T> = SyncSender<Result<T>>;
 
-/// What the thread is told.
+/// What is to be done.
 pub(super) enum Job {
     Table(Schema, Reply<()>),
     Entries(Vec<u8>),
@@ -35,51 +36,95 @@ pub(super) enum Job {
     Finish(Reply<()>),
 }
 
+/// Where jobs come from.
+pub(super) trait Jobs {
+    /// The next one, when there is one.
+    fn next(&self) -> Next;
+
+    /// Whether bytes can be waited for in the middle of a value.
+    fn waits(&self) -> bool;
+}
+
+pub(super) enum Next {
+    Job(Job),
+    /// There is none now.
+    Later,
+    /// There will be none.
+    Gone,
+}
+
 /// What is wrong with the entries of the table at hand; the caller finds it at its next call.
 pub(super) type Fault = Arc<Mutex<Option<Error>>>;
 
-/// Fills a database until it is finished, or the caller is gone. An error ends all.
-pub(super) fn run(file: File, jobs: &Receiver<Job>, wrong: &Fault) -> Result<()> {
-    contain("writing the restored database", || {
-        let what = "creating the restored database";
-        let backend = Batched::new(FileBackend::new(file).map_err(|error| fault(what, error))?);
-        let failed = backend.failed();
-        let mut database = Builder::new()
-            .set_cache_size(CACHE)
-            .create_with_backend(backend)
-            .map_err(|error| fault(what, error))?;
-        let mut batch = Batch::begin(&database)?;
-        loop {
-            match jobs.recv() {
-                Ok(Job::Table(schema, reply)) => {
-                    batch = table(&database, batch, &schema, reply, jobs, wrong)?;
-                }
-                Ok(Job::Finish(reply)) => {
-                    batch.txn.commit().map_err(|error| fault("committing the restored database", error))?;
-                    check(&mut database)?;
-                    drop(database);
-                    if let Some(error) = failed.take() {
-                        return Err(io_fault("closing the restored database", &error));
-                    }
-                    let _ = reply.send(Ok(()));
-                    return Ok(());
-                }
-                Ok(Job::Entries(_) | Job::FinishTable(_) | Job::AbandonTable(_)) => {
-                    return Err(Error::new(ErrorCode::Other, "entries came without a table"));
-                }
-                Err(_) => return Ok(()),
-            }
-        }
-    })
+/// A database that is being filled.
+pub(super) struct Writer {
+    // In this order they are let go of: the lease of a table, the transaction, the database.
+    table: Option<Open>,
+    batch: Option<Batch>,
+    database: Database,
+    failed: Failed,
 }
 
-fn check(database: &mut Database) -> Result<()> {
-    match database.check_integrity() {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(Error::new(ErrorCode::Corrupt, "the restored database failed redb's integrity check"))
-        }
-        Err(error) => Err(fault("checking the restored database", error)),
+/// How far [`Writer::work`] came.
+pub(super) enum Worked {
+    /// No more jobs now; it goes on with the same writer.
+    Later(Box<Writer>),
+    /// Finished, or given up because the caller is gone.
+    Over,
+}
+
+impl Writer {
+    /// Begins a database in an empty file.
+    pub(super) fn create(file: File) -> Result<Box<Self>> {
+        let what = "creating the restored database";
+        contain("writing the restored database", || {
+            let backend = Batched::new(FileBackend::new(file).map_err(|error| fault(what, error))?);
+            let failed = backend.failed();
+            let database = Builder::new()
+                .set_cache_size(CACHE)
+                .create_with_backend(backend)
+                .map_err(|error| fault(what, error))?;
+            Ok(Box::new(Self { table: None, batch: Some(Batch::begin(&database)?), database, failed }))
+        })
+    }
+
+    /// Does what is to be done. An error ends all.
+    pub(super) fn work(mut self: Box<Self>, jobs: &dyn Jobs, wrong: &Fault) -> Result<Worked> {
+        contain("writing the restored database", || {
+            loop {
+                if let Some(table) = self.table.take() {
+                    self.table = self.fill(table, jobs, wrong)?;
+                    if self.table.is_some() {
+                        return Ok(Worked::Later(self));
+                    }
+                }
+                match jobs.next() {
+                    Next::Job(Job::Table(schema, reply)) => {
+                        let large = if jobs.waits() { LARGE } else { usize::MAX };
+                        self.table = Some(Open::new(schema, reply, large)?);
+                    }
+                    Next::Job(Job::Finish(reply)) => {
+                        let Self { batch, mut database, failed, .. } = *self;
+                        if let Some(batch) = batch {
+                            let committing = "committing the restored database";
+                            batch.txn.commit().map_err(|error| fault(committing, error))?;
+                        }
+                        check(&mut database)?;
+                        drop(database);
+                        if let Some(error) = failed.take() {
+                            return Err(io_fault("closing the restored database", &error));
+                        }
+                        let _ = reply.send(Ok(()));
+                        return Ok(Worked::Over);
+                    }
+                    Next::Job(Job::Entries(_) | Job::FinishTable(_) | Job::AbandonTable(_)) => {
+                        return Err(Error::new(ErrorCode::Other, "entries came without a table"));
+                    }
+                    Next::Later => return Ok(Worked::Later(self)),
+                    Next::Gone => return Ok(Worked::Over),
+                }
+            }
+        })
     }
 }
 
@@ -111,15 +156,22 @@ const LARGE: usize = 1 << 20;
 enum End {
     /// The batch is full; the table goes on.
     Full,
+    /// There is nothing to fill it with now.
+    Later,
     Finished(Reply<u64>),
     Abandoned(Reply<()>),
     CallerGone,
 }
 
-/// A table that is being filled with what is sent.
-struct Filling<'a> {
-    jobs: &'a Receiver<Job>,
-    wrong: &'a Fault,
+/// A table that is being filled.
+struct Open {
+    schema: Schema,
+    lease: WriteLease,
+    filling: Filling,
+}
+
+/// How far that is.
+struct Filling {
     /// Answered when the table is there.
     begun: Option<Reply<()>>,
     decoder: frame::Decoder,
@@ -135,80 +187,99 @@ struct Filling<'a> {
     end: Option<End>,
 }
 
-fn table(
-    database: &Database,
-    mut batch: Batch,
-    schema: &Schema,
-    begun: Reply<()>,
-    jobs: &Receiver<Job>,
-    wrong: &Fault,
-) -> Result<Batch> {
-    let lease = WriteLease::take(&schema.types)?;
-    let mut filling = Filling {
-        jobs,
-        wrong,
-        begun: Some(begun),
-        decoder: frame::Decoder::new(),
-        left: Vec::new(),
-        last: None,
-        count: 0,
-        // redb has no way to make room for a value of a multimap.
-        large: if schema.multimap { usize::MAX } else { LARGE },
-        batch: batch.bytes,
-        end: None,
-    };
-    loop {
-        lease.typed().fill(&batch.txn, schema.place(), &mut filling)?;
-        order::append_nothing();
-        batch.bytes = filling.batch;
-        match filling.end.take() {
-            None | Some(End::Full) => {
-                batch = batch.next(database)?;
-                filling.batch = 0;
-                continue;
-            }
-            // Only now has redb taken all of it.
-            Some(End::Finished(reply)) => drop(reply.send(Ok(filling.count))),
-            Some(End::Abandoned(reply)) => {
-                let deleted = if schema.multimap {
-                    let any = redb::MultimapTableDefinition::<u8, u8>::new(&schema.name);
-                    batch.txn.delete_multimap_table(any)
-                } else {
-                    batch.txn.delete_table(TableDefinition::<u8, u8>::new(&schema.name))
-                };
-                deleted.map_err(|error| fault("giving up the table", error))?;
-                let _ = reply.send(Ok(()));
-            }
-            Some(End::CallerGone) => {}
-        }
-        return Ok(batch);
+/// The work on it, with what is sent.
+struct Filler<'a> {
+    table: &'a mut Filling,
+    jobs: &'a dyn Jobs,
+    wrong: &'a Fault,
+}
+
+impl Open {
+    fn new(schema: Schema, begun: Reply<()>, large: usize) -> Result<Self> {
+        let lease = WriteLease::take(&schema.types)?;
+        let filling = Filling {
+            // redb has no way to make room for a value of a multimap.
+            large: if schema.multimap { usize::MAX } else { large },
+            begun: Some(begun),
+            decoder: frame::Decoder::new(),
+            left: Vec::new(),
+            last: None,
+            count: 0,
+            batch: 0,
+            end: None,
+        };
+        Ok(Self { schema, lease, filling })
     }
 }
 
-impl Filling<'_> {
+impl Writer {
+    /// Fills a table until it is finished: none; or until there is nothing to fill it with now: the table.
+    fn fill(&mut self, mut open: Open, jobs: &dyn Jobs, wrong: &Fault) -> Result<Option<Open>> {
+        let Open { schema, lease, filling: table } = &mut open;
+        let mut batch = match self.batch.take() {
+            Some(batch) => batch,
+            None => Batch::begin(&self.database)?,
+        };
+        table.batch = batch.bytes;
+        let over = loop {
+            lease.typed().fill(&batch.txn, schema.place(), &mut Filler { table, jobs, wrong })?;
+            order::append_nothing();
+            batch.bytes = table.batch;
+            match table.end.take() {
+                None | Some(End::Full) => {
+                    batch = batch.next(&self.database)?;
+                    table.batch = 0;
+                }
+                Some(End::Later) => break false,
+                // Only now has redb taken all of it.
+                Some(End::Finished(reply)) => {
+                    let _ = reply.send(Ok(table.count));
+                    break true;
+                }
+                Some(End::Abandoned(reply)) => {
+                    let name = &schema.name;
+                    let deleted = if schema.multimap {
+                        batch.txn.delete_multimap_table(redb::MultimapTableDefinition::<u8, u8>::new(name))
+                    } else {
+                        batch.txn.delete_table(TableDefinition::<u8, u8>::new(name))
+                    };
+                    deleted.map_err(|error| fault("giving up the table", error))?;
+                    let _ = reply.send(Ok(()));
+                    break true;
+                }
+                Some(End::CallerGone) => break true,
+            }
+        };
+        self.batch = Some(batch);
+        Ok(if over { None } else { Some(open) })
+    }
+}
+
+impl Filler<'_> {
     /// Waits for more entries; `false`: there are none now, and `end` says why.
     fn receive(&mut self) -> Result<bool> {
-        while self.end.is_none() {
-            match self.jobs.recv() {
-                Ok(Job::Entries(bytes)) => {
+        while self.table.end.is_none() {
+            match self.jobs.next() {
+                Next::Job(Job::Entries(bytes)) => {
                     if is_wrong(self.wrong).is_none() {
-                        self.batch += bytes.len();
-                        self.left = bytes;
+                        self.table.batch += bytes.len();
+                        self.table.left = bytes;
                         return Ok(true);
                     }
                 }
-                Ok(Job::FinishTable(reply)) => match is_wrong(self.wrong) {
+                Next::Job(Job::FinishTable(reply)) => match is_wrong(self.wrong) {
                     Some(error) => drop(reply.send(Err(error))),
-                    None => self.end = Some(End::Finished(reply)),
+                    None => self.table.end = Some(End::Finished(reply)),
                 },
-                Ok(Job::AbandonTable(reply)) => {
+                Next::Job(Job::AbandonTable(reply)) => {
                     self.note(None);
-                    self.end = Some(End::Abandoned(reply));
+                    self.table.end = Some(End::Abandoned(reply));
                 }
-                Ok(Job::Table(..) | Job::Finish(_)) => {
+                Next::Job(Job::Table(..) | Job::Finish(_)) => {
                     return Err(Error::new(ErrorCode::Other, "the table before was not finished"));
                 }
-                Err(_) => self.end = Some(End::CallerGone),
+                Next::Later => self.table.end = Some(End::Later),
+                Next::Gone => self.table.end = Some(End::CallerGone),
             }
         }
         Ok(false)
@@ -220,37 +291,37 @@ impl Filling<'_> {
 
     /// The caller says that the table is finished, but its last entry is not.
     fn cut_off(&mut self, error: Error) {
-        match self.end.take() {
+        match self.table.end.take() {
             Some(End::Finished(reply)) => {
                 let _ = reply.send(Err(error.clone()));
                 self.note(Some(error));
             }
-            other => self.end = other,
+            other => self.table.end = other,
         }
     }
 }
 
-impl Work for Filling<'_> {
+impl typed::Work for Filler<'_> {
     fn some(&mut self, fill: &mut dyn Fill) -> Result<Option<(Vec<u8>, usize)>> {
-        if let Some(begun) = self.begun.take() {
+        if let Some(begun) = self.table.begun.take() {
             let _ = begun.send(Ok(()));
         }
         loop {
-            if self.left.is_empty() {
-                if self.batch >= COMMIT && self.end.is_none() {
-                    self.end = Some(End::Full);
+            if self.table.left.is_empty() {
+                if self.table.batch >= COMMIT && self.table.end.is_none() {
+                    self.table.end = Some(End::Full);
                 }
                 if !self.receive()? {
-                    match self.decoder.finish() {
-                        Err(error) if matches!(self.end, Some(End::Finished(_))) => self.cut_off(error),
+                    match self.table.decoder.finish() {
+                        Err(error) if matches!(self.table.end, Some(End::Finished(_))) => self.cut_off(error),
                         _ => return Ok(None),
                     }
                     continue;
                 }
             }
-            let bytes = std::mem::take(&mut self.left);
-            let (count, last) = (&mut self.count, &mut self.last);
-            let decoded = self.decoder.decode_up_to(self.large, &bytes, |key, value| {
+            let bytes = std::mem::take(&mut self.table.left);
+            let (count, last) = (&mut self.table.count, &mut self.table.last);
+            let decoded = self.table.decoder.decode_up_to(self.table.large, &bytes, |key, value| {
                 fill.append(key, value)?;
                 *count += 1;
                 let last = last.get_or_insert_default();
@@ -260,12 +331,12 @@ impl Work for Filling<'_> {
             });
             match decoded {
                 Ok(None) => {}
-                Ok(Some(large)) if self.last.as_ref() == Some(&large.key) => {
+                Ok(Some(large)) if self.table.last.as_ref() == Some(&large.key) => {
                     self.note(Some(Error::new(ErrorCode::Corrupt, "the same key comes twice")));
                 }
                 Ok(Some(large)) => {
-                    self.left = large.rest.to_vec();
-                    self.last = Some(large.key.clone());
+                    self.table.left = large.rest.to_vec();
+                    self.table.last = Some(large.key.clone());
                     return Ok(Some((large.key, large.len)));
                 }
                 // The entries are at fault, so the table can be given up and begun again.
@@ -280,7 +351,7 @@ impl Work for Filling<'_> {
     fn value(&mut self, value: &mut [u8]) -> Result<()> {
         let mut at = 0;
         while at < value.len() {
-            if self.left.is_empty() && !self.receive()? {
+            if self.table.left.is_empty() && !self.receive()? {
                 let wanted = value.len();
                 self.cut_off(Error::new(
                     ErrorCode::Corrupt,
@@ -288,12 +359,12 @@ impl Work for Filling<'_> {
                 ));
                 return Ok(());
             }
-            let taken = self.left.len().min(value.len() - at);
-            value[at..at + taken].copy_from_slice(&self.left[..taken]);
+            let taken = self.table.left.len().min(value.len() - at);
+            value[at..at + taken].copy_from_slice(&self.table.left[..taken]);
             at += taken;
-            self.left.drain(..taken);
+            self.table.left.drain(..taken);
         }
-        self.count += 1;
+        self.table.count += 1;
         Ok(())
     }
 }

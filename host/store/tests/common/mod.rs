@@ -6,6 +6,7 @@ use redb::{ReadTransaction, ReadableDatabase, ReadableMultimapTable, ReadableTab
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::atomic::{self, AtomicUsize};
 use strongroom_store::redb::RedbSink;
 use strongroom_store::{Entries, Sink, Store, frame};
 
@@ -44,7 +45,11 @@ pub fn scan(store: &dyn Store, table: &str) -> Dump {
 
 /// Restores all of a store, in pieces of `max`.
 pub fn copy(store: &dyn Store, target: &Path, max: usize) -> strongroom_store::Result<()> {
-    let mut sink = RedbSink::new(target, false)?;
+    // A sink with a thread, and one without, in turn.
+    static COPIES: AtomicUsize = AtomicUsize::new(0);
+    let sink = RedbSink::new(target, false)?;
+    let threads = COPIES.fetch_add(1, atomic::Ordering::Relaxed).is_multiple_of(2);
+    let mut sink = if threads { sink } else { sink.on_this_thread() };
     sink.create(&store.template()?)?;
     for table in store.tables()? {
         sink.table(&table)?;

@@ -1,0 +1,105 @@
+//! The command where another runtime runs it.
+
+use std::path::{Component as Part, Path, PathBuf};
+
+use strongroom_command::host::{self, Special};
+use strongroom_command::{Global, Host, Program, Session, usage};
+use strongroom_core::{Bar, Error, ErrorCode, Result};
+use wasip2::filesystem::preopens::get_directories;
+
+use crate::bindings::strongroom::provider::control;
+use crate::elsewhere::Elsewhere;
+use crate::repository::Repository;
+
+/// For the end of `--help`.
+const HERE: &str = "\
+Under the wasmtime command: `wasmtime run --dir DIR... FILE VERB...`. Each directory that
+is read or written must be granted with --dir. Limits are wasmtime's own, as in
+-W max-memory-size=..., -W timeout=...";
+
+/// This component.
+pub(crate) struct Stock {
+    json: bool,
+    verbosity: u8,
+}
+
+impl Program for Stock {
+    type Own = Elsewhere;
+
+    fn start(global: &Global) -> anyhow::Result<Self> {
+        let verbosity = if global.quiet { 0 } else { global.verbose.saturating_add(1) };
+        Ok(Self { json: global.json, verbosity })
+    }
+
+    fn own(&self, _session: &Session<'_>, verb: Elsewhere) -> anyhow::Result<()> {
+        Err(usage(format!("`{}` is a verb of the native strongroom command only", verb.0)))
+    }
+
+    fn adapt(command: clap::Command) -> clap::Command {
+        command.bin_name("strongroom").after_help(HERE)
+    }
+}
+
+impl Host for Stock {
+    fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn host::Repository>> {
+        Ok(Box::new(Repository::new(dir, bar)))
+    }
+
+    /// The path as it was granted, without detours.
+    fn absolute(&self, path: &Path) -> Result<PathBuf> {
+        let outside = || {
+            let message = format!(
+                "{} is in no directory that this run was granted; grant it, as in `wasmtime run --dir {} ...`",
+                path.display(),
+                path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).display(),
+            );
+            Error::new(ErrorCode::Denied, message)
+        };
+        let direct = direct(path).ok_or_else(outside)?;
+        let bare = direct.strip_prefix("/").unwrap_or(&direct);
+        let granted = get_directories().into_iter().any(|(_, name)| {
+            let name = self::direct(Path::new(&name)).unwrap_or_default();
+            bare.starts_with(name.strip_prefix("/").unwrap_or(&name))
+        });
+        if granted { Ok(direct) } else { Err(outside()) }
+    }
+
+    fn bar(&self, seen: bool) -> Bar {
+        // The provider shows it, which is told how far the engine is.
+        control::speak(control::Voice { bar: seen, json: self.json, verbosity: self.verbosity });
+        Bar::hidden()
+    }
+
+    fn refuses(&self, option: Special) -> Option<&'static str> {
+        Some(match option {
+            Special::Budgets => {
+                "here the runtime sets the limits: with wasmtime, `-W max-memory-size=BYTES` and `-W timeout=SECONDSs` \
+                 before the file"
+            }
+            Special::Component => "here the engine is in the file that is run",
+            Special::Threads => "here one thread copies; the native strongroom command has more",
+            Special::Policies => {
+                "here nobody can be asked: policies run in a sandbox of the native strongroom command"
+            }
+            Special::Permissions => {
+                "a component can neither see nor change permissions; run `chmod 700` on the directory"
+            }
+        })
+    }
+}
+
+/// A path without `.` and `..`; none if it leads up from where it began.
+fn direct(path: &Path) -> Option<PathBuf> {
+    let mut direct = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Part::CurDir => {}
+            Part::ParentDir => {
+                direct.file_name()?;
+                direct.pop();
+            }
+            other => direct.push(other),
+        }
+    }
+    Some(direct)
+}

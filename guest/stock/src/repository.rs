@@ -1,0 +1,190 @@
+//! The verbs on a repository, done by the engine that is imported, within what the provider is told.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use strongroom_command::host::{self, Each};
+use strongroom_core::{
+    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Restored, Result, Snapshot, Snapshots, Table,
+    Verified, readable,
+};
+use strongroom_store::frame::Decoder;
+
+use crate::bindings::strongroom::backup::engine;
+use crate::bindings::strongroom::kv::kv_store;
+use crate::bindings::strongroom::provider::control;
+
+strongroom_core::from_wit!(crate::bindings::strongroom::backup::engine);
+
+/// Bytes that are asked of a snapshot at once.
+const CHUNK: u32 = 1 << 20;
+
+impl From<control::Error> for Error {
+    fn from(e: control::Error) -> Self {
+        Error::new(e.code.parse().unwrap_or(ErrorCode::Other), e.message)
+    }
+}
+
+impl From<kv_store::Error> for Error {
+    fn from(e: kv_store::Error) -> Self {
+        use kv_store::ErrorCode as K;
+        let code = match e.code {
+            K::NotFound => ErrorCode::NotFound,
+            K::Exists => ErrorCode::Exists,
+            K::Denied => ErrorCode::Denied,
+            K::Busy => ErrorCode::Locked,
+            K::Unsupported => ErrorCode::Unsupported,
+            K::Corrupt => ErrorCode::Damaged,
+            K::Io => ErrorCode::Io,
+            K::Full => ErrorCode::Full,
+            K::Cancelled => ErrorCode::Cancelled,
+            K::Other => ErrorCode::Other,
+        };
+        Error::new(code, readable(e.message.as_bytes()))
+    }
+}
+
+/// A repository in a directory that this run was granted.
+pub(crate) struct Repository {
+    dir: PathBuf,
+    bar: Bar,
+}
+
+impl Repository {
+    pub(crate) fn new(dir: &Path, bar: &Bar) -> Self {
+        Self { dir: dir.to_owned(), bar: bar.clone() }
+    }
+
+    /// Lets the engine at the directory for as long as `act` takes.
+    fn run<T>(&self, doing: Option<&str>, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        control::grant_directory(&self.dir.to_string_lossy(), doing)?;
+        let done = act();
+        let mut progress = Progress::default();
+        progress.entries = control::clear(false);
+        self.bar.show(progress);
+        let outside = control::release(done.is_err());
+        done.map_err(|e| if outside { e } else { e.in_repository(&self.dir) })
+    }
+
+    fn read<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.run(None, act)
+    }
+}
+
+fn globs(tables: &[String]) -> Option<Vec<String>> {
+    (!tables.is_empty()).then(|| tables.to_vec())
+}
+
+impl host::Repository for Repository {
+    fn backup(&self, backup: &host::Backup<'_>) -> Result<Snapshot> {
+        control::grant_store(&backup.database.to_string_lossy())?;
+        if let Some(at) = backup.position {
+            // Nothing is made for a backup that cannot be named.
+            control::position(at)?;
+        }
+        let job = engine::Job {
+            store: "store".to_owned(),
+            name: backup.name.to_owned(),
+            source: backup.source.to_owned(),
+            tables: globs(backup.tables),
+            position: backup.position.map(str::to_owned),
+            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            leave_out: Vec::new(),
+            full_scan: false,
+            parts: 1,
+            options: Vec::new(),
+        };
+        self.run(Some("a backup"), || {
+            let plan = engine::prepare(&job)?;
+            control::expect(plan.bytes_about, plan.entries);
+            let receipts: Result<Vec<Vec<u8>>> =
+                (0..plan.parts).map(|part| Ok(engine::copy(&plan, part)?)).collect();
+            let draft = engine::seal(&plan, &receipts?)?;
+            Ok(engine::publish(&draft)?.into())
+        })
+    }
+
+    fn snapshots(&self) -> Result<Snapshots> {
+        self.read(|| {
+            let (snapshots, damage) = engine::snapshots()?;
+            let mut all = Snapshots::default();
+            all.snapshots = snapshots.into_iter().map(Into::into).collect();
+            all.damage = damage.into_iter().map(Into::into).collect();
+            Ok(all)
+        })
+    }
+
+    fn find(&self, which: &str) -> Result<Snapshot> {
+        self.read(|| Ok(engine::find(which)?.into()))
+    }
+
+    fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
+        self.read(|| Ok(engine::tables(snapshot)?.into_iter().map(Into::into).collect()))
+    }
+
+    fn restore(&self, restore: &host::Restore<'_>) -> Result<Restored> {
+        self.read(|| {
+            let snapshot: Snapshot = engine::find(restore.snapshot)?.into();
+            control::grant_sink(&restore.to.to_string_lossy(), restore.overwrite)?;
+            control::expect(snapshot.bytes + 8 * snapshot.entries, snapshot.entries);
+            let tables = globs(restore.tables);
+            let damage = engine::restore(&snapshot.name, tables.as_deref(), "sink", restore.skip_damaged)?;
+            // The engine has confirmed every entry: now the new database gets its name.
+            control::publish_sink()?;
+            Ok(Restored::new(snapshot, damage.into_iter().map(Damage::from).collect()))
+        })
+    }
+
+    fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
+        let depth = match depth {
+            Depth::Structure => engine::Depth::Structure,
+            Depth::Data => engine::Depth::Data,
+            Depth::Sample { permille, number } => engine::Depth::Sample((permille, number)),
+            _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
+        };
+        self.read(|| Ok(engine::verify(snapshot, depth)?.into()))
+    }
+
+    fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {
+        control::grant_store(&database.to_string_lossy())?;
+        self.read(|| {
+            let snapshot: Snapshot = engine::find(snapshot)?.into();
+            let tables: Vec<Table> = engine::tables(&snapshot.name)?.into_iter().map(Into::into).collect();
+            control::expect(snapshot.bytes, snapshot.entries);
+            let only: Option<Vec<String>> = (snapshot.tables_left_out > 0)
+                .then(|| tables.iter().map(|table| table.name.clone()).collect());
+            let digested = engine::digest("store", only.as_deref())?;
+            let of_database = digested.tables.into_iter().map(Into::into).collect();
+            Ok(Comparison::new(snapshot, tables, digested.id, of_database))
+        })
+    }
+
+    fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()> {
+        // What is printed and the bar would stand in each other's way.
+        control::clear(true);
+        self.read(|| {
+            let snapshot = engine::find(snapshot)?.name;
+            let entries = kv_store::open(&snapshot)?.scan(table, None, None)?;
+            let mut decoder = Decoder::new();
+            loop {
+                let chunk = entries.read(CHUNK)?;
+                if chunk.is_empty() {
+                    return Ok(decoder.finish()?);
+                }
+                let mut stopped = None;
+                let decoded = decoder.decode(&chunk, |key, value| match each(key, value) {
+                    Ok(ControlFlow::Continue(())) => Ok(()),
+                    other => {
+                        stopped = Some(other.map(|_| ()));
+                        Err(strongroom_store::Error::new(strongroom_store::ErrorCode::Cancelled, "enough"))
+                    }
+                });
+                match stopped {
+                    Some(stopped) => return stopped,
+                    None => decoded?,
+                }
+            }
+        })
+    }
+}
