@@ -7,6 +7,8 @@ use strongroom_engine::{Result, Silent, Vault};
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store};
 
+type Run = Box<dyn Fn(&Disk) -> Result<()> + Send + Sync>;
+
 /// A verb and what it may do to whose promises.
 pub(crate) struct Verb {
     pub(crate) name: &'static str,
@@ -17,7 +19,7 @@ pub(crate) struct Verb {
     pub(crate) meanwhile: Promises,
     /// What holds when it says so.
     pub(crate) after: Promises,
-    pub(crate) run: Box<dyn Fn(&Disk) -> Result<()> + Send + Sync>,
+    pub(crate) run: Run,
 }
 
 pub(crate) fn all() -> Vec<Verb> {
