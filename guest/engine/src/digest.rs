@@ -45,7 +45,7 @@ pub fn digest(store: &dyn Store, only: Option<&[String]>, progress: &dyn Progres
             spine.join(&edges, &mut Forgetful)?;
             let root = spine.finish(&mut Forgetful)?;
             let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
-            check_count(entries, table.entries)?;
+            check_count(&table.name, entries, table.entries)?;
             Ok((root, entries, bytes))
         };
         let (root, entries, bytes) = read().place(format_args!("table {:?}", table.name))?;

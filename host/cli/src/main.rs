@@ -3,6 +3,7 @@
 
 mod component;
 mod demo;
+mod drill;
 mod forget;
 mod interrupt;
 mod native;

@@ -11,7 +11,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, forget, interrupt, policy, prune, trace};
+use crate::{component, drill, forget, interrupt, policy, prune, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -32,6 +32,8 @@ pub(crate) enum Own {
     Policy(policy::Args),
     /// Write the engine as a component file, alone or ready for the wasmtime command
     Component(component::Args),
+    /// Prove that a snapshot restores
+    Drill(drill::Args),
     /// Show all of it on a database made for the purpose
     Demo(demo::Args),
 }
@@ -56,6 +58,7 @@ impl Program for Native {
             Own::Prune(args) => prune::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
             Own::Component(args) => component::run(session, &args),
+            Own::Drill(args) => drill::run(self, session, &args),
             Own::Demo(args) => demo::run(self, session, &args),
         }
     }

@@ -1,10 +1,11 @@
 //! The verbs on a repository, done by the library.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Decision, Depth, Error, ErrorCode, RedbStore, Repository, Restored, Result, Snapshot, Snapshots, Table,
-    Verified,
+    Comparison, Decision, Depth, Error, ErrorCode, RedbStore, Repository, Restored, Result, Snapshot,
+    Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 
@@ -66,6 +67,10 @@ impl host::Repository for Native<'_> {
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
         self.repository.verify(snapshot, depth)
+    }
+
+    fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {
+        self.repository.compare(snapshot, &Arc::new(RedbStore::open(database)?))
     }
 
     fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {

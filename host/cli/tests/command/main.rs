@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod damage;
+mod drill;
 mod forget;
 mod interrupt;
 mod output;
@@ -10,3 +11,5 @@ mod place;
 mod policy;
 mod round_trip;
 mod seed;
+#[cfg(target_os = "linux")]
+mod system_calls;
