@@ -52,7 +52,7 @@ fn a_policy_that_misbehaves_keeps_everything() {
     }
     let arguments = (0..16).map(|i| format!("local.get {i} ")).collect::<String>();
     let says = |bytes: u64| format!("i32.const 2048 i64.const {bytes} i64.store {}", answer(true, 2048, 8));
-    let escapes = u64::from_le_bytes(*b"\x1b[2Ja\nb\t");
+    let escapes = u64::from_le_bytes(*b"\x1b[2Ja\n\tb");
     let grow = "i32.const 3000 memory.grow drop ";
     let cases = [
         (
@@ -95,7 +95,7 @@ fn a_policy_that_misbehaves_keeps_everything() {
             "its answer is larger than the budget of 32 MiB",
         ),
         ("gives more than there is", answer(false, 8, 100_000_000), ErrorCode::Other, "it failed"),
-        ("turns the terminal around", says(escapes), ErrorCode::Other, "\\u{1b}[2Ja\\nb\\t"),
+        ("turns the terminal around", says(escapes), ErrorCode::Other, "\\u{1b}[2Ja\\n\\tb"),
         ("says what is no text", says(u64::MAX), ErrorCode::Other, "it failed"),
         ("never stops talking", answer(true, 4096, 900_000), ErrorCode::Other, "it has no answer"),
     ];

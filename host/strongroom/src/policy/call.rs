@@ -102,7 +102,7 @@ pub(crate) fn one_line(said: &str) -> String {
     while !said.is_char_boundary(end) {
         end -= 1;
     }
-    let mut line = readable(said[..end].as_bytes()).replace('\n', "\\n").replace('\t', "\\t");
+    let mut line = readable(&said.as_bytes()[..end]).replace('\n', "\\n").replace('\t', "\\t");
     if end < said.len() {
         line.push_str("...");
     }

@@ -159,7 +159,7 @@ impl Picture<'_> {
         );
         self.made(from, to, y);
         // Those of the rule that keeps longest are drawn last, over the others.
-        for group in 0..self.groups.names.len() {
+        for (group, colour) in COLOURS.iter().enumerate() {
             let mut path = String::new();
             for (judged, of) in self.simulation.kept.iter().zip(&self.groups.of) {
                 let at = judged.snapshot.time as i64;
@@ -171,7 +171,7 @@ impl Picture<'_> {
                 let _ = writeln!(
                     self.out,
                     "<path d=\"{path}\" stroke=\"{}\" stroke-width=\"3\" fill=\"none\"/>",
-                    COLOURS[group]
+                    colour
                 );
             }
         }

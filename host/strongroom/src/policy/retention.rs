@@ -99,7 +99,7 @@ fn judge(policy: &Policy, now: i64, snapshots: Vec<Snapshot>) -> Result<(Vec<Jud
         for (source, members) in sources {
             let of_source: Vec<&Snapshot> = members.iter().map(|i| &judged[*i].snapshot).collect();
             match policy.retain(now, &of_source) {
-                Ok((verdicts, _)) => {
+                Ok(verdicts) => {
                     for (i, (keep, reason)) in members.into_iter().zip(verdicts) {
                         (judged[i].keep, judged[i].reason) = (keep, reason);
                     }
@@ -120,17 +120,12 @@ fn judge(policy: &Policy, now: i64, snapshots: Vec<Snapshot>) -> Result<(Vec<Jud
 
 impl Policy {
     /// One verdict a snapshot, in the same order: oldest first, all of one source. Without the interface all are kept.
-    pub(super) fn retain(
-        &self,
-        now: i64,
-        snapshots: &[&Snapshot],
-    ) -> Result<(Vec<(bool, String)>, Option<Cost>)> {
+    fn retain(&self, now: i64, snapshots: &[&Snapshot]) -> Result<Vec<(bool, String)>> {
         if !self.decides(Decision::Retain) {
             let all = format!("policy {} does not export retain", self.name());
-            return Ok((vec![(true, all); snapshots.len()], None));
+            return Ok(vec![(true, all); snapshots.len()]);
         }
-        let (verdicts, cost) = self.ask_retain(now, snapshots)?;
-        Ok((verdicts, Some(cost)))
+        Ok(self.ask_retain(now, snapshots)?.0)
     }
 
     pub(super) fn ask_retain(
