@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use strongroom_core::{Bar, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
+use strongroom_core::{Bar, Comparison, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
 
 use crate::args::Global;
 use crate::policy::PolicyArgs;
@@ -119,6 +119,8 @@ pub trait Repository {
     fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
+    /// Compares a database file with a snapshot.
+    fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
     /// Goes through the entries of a table of a snapshot, in its own order.
     fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()>;
 }

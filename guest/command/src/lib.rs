@@ -23,11 +23,12 @@ pub use output::table::{Side, Table};
 pub use paths::expand;
 pub use policy::PolicyArgs;
 pub use session::Session;
+pub use verbs::verify::describe;
 
 use args::{Args, Verb};
 
 /// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
-pub const NATIVE_ONLY: [&str; 4] = ["component", "demo", "forget", "policy"];
+pub const NATIVE_ONLY: [&str; 5] = ["component", "demo", "drill", "forget", "policy"];
 
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {

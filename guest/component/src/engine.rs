@@ -134,6 +134,12 @@ impl wit::Guest for Component {
         Ok(engine::publish(vault()?, &draft.state)?.into())
     }
 
+    fn digest(store: String, only: Option<Vec<String>>) -> Result<wit::Digested> {
+        let digest = engine::digest(&Store::open(&store)?, only.as_deref(), &Progress)?;
+        let tables = digest.tables.iter().map(Into::into).collect();
+        Ok(wit::Digested { id: digest.id.hex(), tables })
+    }
+
     fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
         let (snapshots, unreadable) = engine::snapshots(vault()?)?;
         let damage = unreadable.into_iter().map(|unreadable| wit::Damage {

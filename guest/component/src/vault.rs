@@ -51,6 +51,17 @@ fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
     Error::new(code, format!("cannot {doing} {path}: {why}"))
 }
 
+/// Makes a call again that a signal interrupted; a host that never lets it through is not asked for ever.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+    for _ in 0..100 {
+        match call() {
+            Err(ErrorCode::Interrupted) => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
 impl WasiVault {
     fn open_with(&self, path: &str, open: OpenFlags, flags: DescriptorFlags, doing: &str) -> Result<File> {
         let descriptor = self.root.open_at(PathFlags::empty(), path, open, flags);
@@ -116,7 +127,9 @@ impl Vault for WasiVault {
     }
 
     fn sync_dir(&self, dir: &str) -> Result<()> {
-        self.with_dir(dir, |descriptor| descriptor.sync().map_err(|code| error(dir, "sync", code)))
+        self.with_dir(dir, |descriptor| {
+            uninterrupted(|| descriptor.sync()).map_err(|code| error(dir, "sync", code))
+        })
     }
 }
 
@@ -128,7 +141,8 @@ struct File {
 impl VaultFile for File {
     fn write_at(&mut self, mut offset: u64, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let written = self.descriptor.write(&bytes[..bytes.len().min(WRITE_MAX)], offset);
+            let piece = &bytes[..bytes.len().min(WRITE_MAX)];
+            let written = uninterrupted(|| self.descriptor.write(piece, offset));
             let written = written.map_err(|code| error(&self.path, "write", code))?;
             if written == 0 {
                 return Err(error(&self.path, "write", ErrorCode::InsufficientSpace));
@@ -144,7 +158,7 @@ impl VaultFile for File {
         let mut bytes = Vec::new();
         while bytes.len() < len {
             let wanted = (len - bytes.len()).min(READ_MAX) as u64;
-            let read = self.descriptor.read(wanted, offset + bytes.len() as u64);
+            let read = uninterrupted(|| self.descriptor.read(wanted, offset + bytes.len() as u64));
             let (read, end) = read.map_err(|code| error(&self.path, "read", code))?;
             if read.is_empty() {
                 break;
@@ -166,6 +180,6 @@ impl VaultFile for File {
     }
 
     fn sync(&self) -> Result<()> {
-        self.descriptor.sync().map_err(|code| error(&self.path, "sync", code))
+        uninterrupted(|| self.descriptor.sync()).map_err(|code| error(&self.path, "sync", code))
     }
 }

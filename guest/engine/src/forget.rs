@@ -33,6 +33,9 @@ pub fn forget(vault: &dyn Vault, names: &[String], dry_run: bool) -> Result<()> 
     if dry_run || names.is_empty() {
         return Ok(());
     }
+    // Somebody decided by what is listed, so it must last before anything goes: the newest may be of a run that was killed
+    // before its name was durable.
+    vault.sync_dir(snapshot::DIR)?;
     for name in names {
         let path = snapshot::path(name);
         vault.remove(&path).place(&path)?;

@@ -13,6 +13,7 @@ mod backup;
 mod bytes;
 mod catalog;
 mod codec;
+mod digest;
 mod error;
 mod forget;
 mod globs;
@@ -40,6 +41,7 @@ mod verify;
 
 pub use backup::{Draft, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish, seal};
 pub use catalog::Table as SnapshotTable;
+pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};
 pub use forget::forget;
 pub use id::{Id, Kind};

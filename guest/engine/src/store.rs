@@ -9,7 +9,7 @@ pub struct Table {
     pub name: String,
     /// One key may have several values.
     pub multimap: bool,
-    /// How many entries; in a multimap, how many pairs.
+    /// How many entries; in a multimap, how many pairs. A backup whose scans give another number is refused.
     pub entries: u64,
     /// About how many bytes its keys and values have.
     pub bytes_about: u64,

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Each};
 use strongroom_core::{
-    Bar, Damage, Depth, Error, ErrorCode, Progress, Restored, Result, Snapshot, Snapshots, Table, Verified,
-    readable,
+    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Restored, Result, Snapshot, Snapshots, Table,
+    Verified, readable,
 };
 use strongroom_store::frame::Decoder;
 
@@ -90,6 +90,7 @@ impl host::Repository for Repository {
             tables: globs(backup.tables),
             position: backup.position.map(str::to_owned),
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            leave_out: Vec::new(),
             full_scan: false,
             parts: 1,
             leave_out: Vec::new(),
@@ -144,6 +145,20 @@ impl host::Repository for Repository {
             _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
         self.read(|| Ok(engine::verify(snapshot, depth)?.into()))
+    }
+
+    fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {
+        control::grant_store(&database.to_string_lossy())?;
+        self.read(|| {
+            let snapshot: Snapshot = engine::find(snapshot)?.into();
+            let tables: Vec<Table> = engine::tables(&snapshot.name)?.into_iter().map(Into::into).collect();
+            control::expect(snapshot.bytes, snapshot.entries);
+            let only: Option<Vec<String>> = (snapshot.tables_left_out > 0)
+                .then(|| tables.iter().map(|table| table.name.clone()).collect());
+            let digested = engine::digest("store", only.as_deref())?;
+            let of_database = digested.tables.into_iter().map(Into::into).collect();
+            Ok(Comparison::new(snapshot, tables, digested.id, of_database))
+        })
     }
 
     fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()> {

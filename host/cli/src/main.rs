@@ -3,10 +3,12 @@
 
 mod component;
 mod demo;
+mod drill;
 mod forget;
 mod interrupt;
 mod native;
 mod policy;
+mod prune;
 mod repository;
 mod trace;
 

@@ -11,7 +11,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, forget, interrupt, policy, trace};
+use crate::{component, drill, forget, interrupt, policy, prune, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -26,10 +26,14 @@ pub(crate) struct Native {
 pub(crate) enum Own {
     /// Forget snapshots by rules, or by name
     Forget(forget::Args),
+    /// Free what no snapshot needs any more
+    Prune(prune::Args),
     /// Check or try out a policy
     Policy(policy::Args),
     /// Write the engine as a component file, alone or ready for the wasmtime command
     Component(component::Args),
+    /// Prove that a snapshot restores
+    Drill(drill::Args),
     /// Show all of it on a database made for the purpose
     Demo(demo::Args),
 }
@@ -51,8 +55,10 @@ impl Program for Native {
     fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {
         match verb {
             Own::Forget(args) => forget::run(self, session, &args),
+            Own::Prune(args) => prune::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
             Own::Component(args) => component::run(session, &args),
+            Own::Drill(args) => drill::run(self, session, &args),
             Own::Demo(args) => demo::run(self, session, &args),
         }
     }

@@ -4,6 +4,7 @@
 //! Applications use the `strongroom` crate, which has all of the words.
 
 mod bar;
+mod comparison;
 pub mod directory;
 mod error;
 mod from_wit;
@@ -13,6 +14,7 @@ mod model;
 pub mod text;
 
 pub use bar::Bar;
+pub use comparison::{Comparison, Difference, Drilled};
 pub use error::{Error, ErrorCode, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};

@@ -19,7 +19,7 @@ pub struct Table {
     pub name: String,
     /// One key may have several values.
     pub multimap: bool,
-    /// How many entries; in a multimap, how many pairs.
+    /// How many entries; in a multimap, how many pairs. A backup whose scans give another number is refused.
     pub entries: u64,
     /// About how many bytes its keys and values have. For progress and for even parts, never for correctness.
     pub bytes_about: u64,

@@ -294,8 +294,9 @@ impl<'p> Parts<'p> {
     /// The first error counts; the others only stopped because of it.
     fn note(&self, copied: Result<()>, grants: &Grants) {
         if let Err(e) = copied {
-            grants.meter.fail();
             self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+            // Only now: the others must not come first with what this makes of them.
+            grants.meter.fail();
         }
     }
 

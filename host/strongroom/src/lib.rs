@@ -38,6 +38,8 @@
 
 mod admission;
 mod backup;
+mod compare;
+mod drill;
 mod forget;
 mod host;
 mod model;
@@ -52,9 +54,13 @@ mod snapshot_store;
 mod source;
 
 pub use backup::Backup;
+pub use drill::Drill;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
-pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{
+    Comparison, Damage, Depth, Difference, Drilled, Progress, Pruned, Restored, Snapshot, Snapshots, Table,
+    Verified,
+};
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{
     Cost, Decision, Judged, Policy, PolicyBudgets, PolicyBuilder, PolicyFailure, PolicyReport, Retention,

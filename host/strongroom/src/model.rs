@@ -1,6 +1,9 @@
 //! What the verbs answer.
 
-pub use strongroom_core::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use strongroom_core::{
+    Comparison, Damage, Depth, Difference, Drilled, Progress, Pruned, Restored, Snapshot, Snapshots, Table,
+    Verified,
+};
 
 use crate::sandbox::wit;
 use crate::{Error, ErrorCode, Result};

@@ -1,10 +1,11 @@
 //! `verify`
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use strongroom_core::{Damage, Depth, Error, ErrorCode, Verified};
+use strongroom_core::{Comparison, Damage, Depth, Difference, Error, ErrorCode, Verified};
 
 use crate::session::{Session, stdout};
 use strongroom_core::text::{counted, duration, size, visible};
@@ -20,8 +21,10 @@ EXAMPLES:
         a share of the data, another one every day: after 20 days, all of it was read
     strongroom verify latest --read-data
         what one snapshot needs
+    strongroom verify latest --against app.redb
+        whether the database is as it was then
 
-The exit code is 12 if something is wrong.")]
+The exit code is 12 if something is wrong, and 1 if the database is not the same.")]
 pub(crate) struct Args {
     /// Only what this snapshot needs: a name, the beginning of an id, or `latest`
     snapshot: Option<String>,
@@ -33,6 +36,75 @@ pub(crate) struct Args {
     /// Read and hash a share of the data, which changes from day to day
     #[arg(long, value_name = "PERCENT%", value_parser = permille)]
     sample: Option<u32>,
+
+    /// Compare this database with the snapshot (or the newest), by reading and hashing all of the database
+    #[arg(long, value_name = "APP.redb", conflicts_with_all = ["read_data", "sample"])]
+    against: Option<PathBuf>,
+}
+
+/// Compares a database with a snapshot.
+fn against(session: &Session<'_>, args: &Args, database: &Path) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let database = session.expand(database)?;
+    let repository = session.repository()?;
+    session.go_on()?;
+    let comparison = repository.compare(args.snapshot.as_deref().unwrap_or("latest"), &database)?;
+    session.bar.clear();
+    let took = started.elapsed();
+    let Comparison { snapshot, id, entries, bytes, differences, .. } = &comparison;
+    if session.json() {
+        session.print_json(
+            "compared",
+            &Compared {
+                snapshot: &snapshot.name,
+                id: &snapshot.id,
+                database_id: id,
+                equal: comparison.is_equal(),
+                entries: *entries,
+                bytes: *bytes,
+                differences,
+                seconds: took.as_secs_f64(),
+            },
+        )?;
+    } else {
+        describe(differences)?;
+        session.say(format!(
+            "{}  {}  {} read  {}  in {}",
+            visible(&snapshot.name),
+            counted(*entries, "entry"),
+            size(*bytes),
+            if comparison.is_equal() { "the same as the database" } else { "NOT the same as the database" },
+            duration(took),
+        ))?;
+    }
+    if comparison.is_equal() {
+        return Ok(());
+    }
+    let message = format!("the database is not what it was when snapshot {:?} was made", snapshot.name);
+    Err(Error::new(ErrorCode::Other, message).into())
+}
+
+/// Says in which tables a database and a snapshot differ.
+pub fn describe(differences: &[Difference]) -> anyhow::Result<()> {
+    let mut out = stdout();
+    for difference in differences {
+        let what = match (difference.in_snapshot, difference.in_database) {
+            (Some(entries), None) => {
+                format!("is not in the database; in the snapshot {}", counted(entries, "entry"))
+            }
+            (None, Some(entries)) => {
+                format!("is not in the snapshot; in the database {}", counted(entries, "entry"))
+            }
+            (Some(_), Some(_)) if difference.types_only => "has the same entries and other types".to_owned(),
+            (snapshot, database) => format!(
+                "has other entries: {} in the snapshot, {} in the database",
+                snapshot.unwrap_or_default(),
+                database.unwrap_or_default()
+            ),
+        };
+        writeln!(out, "table {} {what}", visible(&difference.table))?;
+    }
+    Ok(out.flush()?)
 }
 
 /// `5%`, `0.5%` in thousandths.
@@ -43,6 +115,19 @@ fn permille(text: &str) -> Result<u32, String> {
     permille
         .map(|permille| permille as u32)
         .ok_or_else(|| "give a share from 0.1% to 100%, as in 5%".to_owned())
+}
+
+/// The answer for programs, of a comparison.
+#[derive(Serialize)]
+struct Compared<'c> {
+    snapshot: &'c str,
+    id: &'c str,
+    database_id: &'c str,
+    equal: bool,
+    entries: u64,
+    bytes: u64,
+    differences: &'c [Difference],
+    seconds: f64,
 }
 
 /// The answer for programs.
@@ -58,6 +143,9 @@ struct Done {
 const SECONDS_PER_DAY: u64 = 86_400;
 
 pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
+    if let Some(database) = &args.against {
+        return against(session, args, database);
+    }
     let started = Instant::now();
     let today =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_PER_DAY);

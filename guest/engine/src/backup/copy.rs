@@ -5,7 +5,7 @@ use super::{Copied, Range, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::error::{Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::progress::{Level, Progress, advance};
-use crate::store::{Bytes, Store};
+use crate::store::{Bytes, Store, Table};
 use crate::tree::Put;
 use crate::tree::leaves::{LeafSink, Leaves, Mode};
 use crate::tree::node::Ref;
@@ -14,6 +14,8 @@ use crate::vault::Vault;
 
 /// Bytes that are asked of the store at once.
 const READ: u32 = 1 << 20;
+/// What progress calls this.
+const PHASE: &str = "copy";
 
 /// Copies the part of this number; the receipt says what came of it.
 pub fn copy(
@@ -58,6 +60,21 @@ impl LeafSink for Branches<'_> {
     }
 }
 
+/// Cuts all of a table.
+pub(crate) fn copy_table(
+    store: &dyn Store,
+    table: &Table,
+    put: &mut dyn Put,
+    phase: &str,
+    progress: &dyn Progress,
+) -> Result<Edges> {
+    let mut sink = Branches { put, spine: Spine::new(), entries: 0, bytes: 0 };
+    let mut leaves = Leaves::new(table.multimap, Mode::Cut);
+    read_all(store.scan(&table.name, None, None)?.as_mut(), &mut leaves, &mut sink, phase, progress)?;
+    leaves.end(&mut sink)?;
+    Ok(sink.spine.into_edges())
+}
+
 /// A stretch begins after the first entry at or after its mark that ends a leaf by its rank, and goes on to the first
 /// such entry at or after the next mark: so every leaf is cut by one part alone.
 fn copy_range(
@@ -73,7 +90,7 @@ fn copy_range(
     let mut leaves = Leaves::new(multimap, if first { Mode::Cut } else { Mode::Skip });
     let mut sink = Branches { put, spine, entries: 0, bytes: 0 };
     let mut scan = store.scan(table, range.from.as_deref(), range.to.as_deref())?;
-    read_all(scan.as_mut(), &mut leaves, &mut sink, progress)?;
+    read_all(scan.as_mut(), &mut leaves, &mut sink, PHASE, progress)?;
     if let Some(to) = &range.to {
         leaves.check_whole()?;
         if leaves.mode() == Mode::Skip {
@@ -81,7 +98,7 @@ fn copy_range(
         }
         leaves.set_mode(Mode::CutToBoundary);
         let mut rest = store.scan(table, Some(to), None)?;
-        read_all(rest.as_mut(), &mut leaves, &mut sink, progress)?;
+        read_all(rest.as_mut(), &mut leaves, &mut sink, PHASE, progress)?;
     }
     leaves.end(&mut sink)?;
     Ok(sink.spine.into_edges())
@@ -91,6 +108,7 @@ fn read_all(
     scan: &mut dyn Bytes,
     leaves: &mut Leaves,
     sink: &mut Branches<'_>,
+    phase: &str,
     progress: &dyn Progress,
 ) -> Result<()> {
     while leaves.mode() != Mode::Done {
@@ -100,7 +118,7 @@ fn read_all(
         }
         let before = (sink.bytes, sink.entries);
         leaves.push(&chunk, sink)?;
-        advance(progress, "copy", sink.bytes - before.0, sink.entries - before.1)?;
+        advance(progress, phase, sink.bytes - before.0, sink.entries - before.1)?;
     }
     Ok(())
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
+pub(crate) use copy::copy_table;
 pub use prepare::prepare;
+pub(crate) use seal::check_count;
 pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};
@@ -86,6 +88,8 @@ struct State {
 struct PlannedTable {
     name: String,
     multimap: bool,
+    /// How many entries the store says that it has.
+    entries: u64,
     identity: Vec<u8>,
     key_type: String,
     value_type: String,

@@ -71,6 +71,7 @@ impl From<&Table> for PlannedTable {
         Self {
             name: table.name.clone(),
             multimap: table.multimap,
+            entries: table.entries,
             identity: table.identity.clone(),
             key_type: table.key_type.clone(),
             value_type: table.value_type.clone(),

@@ -96,6 +96,7 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         }
         let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
+        check_count(&table.name, entries, table.entries)?;
         tables.push(Table {
             name: table.name.clone(),
             multimap: table.multimap,
@@ -111,6 +112,21 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
         return Err(Error::invalid("the receipts are not those of the plan"));
     }
     Ok(tables)
+}
+
+/// Fails if a store did not give all entries of a table: pages were overwritten under the scan, or entries fell through
+/// between marks, and the rest would be lost.
+pub(crate) fn check_count(table: &str, entries: u64, counted: u64) -> Result<()> {
+    if entries == counted {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Io,
+        format!(
+            "the store gave {entries} entries of table {table:?} and counts {counted}; nothing was published. If the \
+             database is sound, run it again"
+        ),
+    ))
 }
 
 /// The tables of a snapshot that is not yet published, sorted by name.

@@ -56,7 +56,7 @@ pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
 
 /// Makes packs durable that come from elsewhere: from a run that was killed before it could, or from a copy. What the
 /// index names counts as durable, and snapshots are built on it.
-fn make_durable(vault: &dyn Vault, packs: &[Id]) -> Result<()> {
+pub(crate) fn make_durable(vault: &dyn Vault, packs: &[Id]) -> Result<()> {
     for pack in packs {
         match vault.open(&pack::path(*pack)) {
             Ok(file) => file.sync()?,

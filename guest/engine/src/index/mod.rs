@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
-pub(crate) use mend::mend;
+pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
 
 use crate::error::{Code, Result};

@@ -95,6 +95,8 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
     let unfinished = repository::unfinished(vault)?;
     if !options.dry_run {
         // What is seen must last before anything is built on it: whoever was here before may have been stopped halfway.
+        let loose = listings.packs.iter().filter(|held| !held.named).map(|held| held.pack.id);
+        index::make_durable(vault, &loose.collect::<Vec<_>>())?;
         [snapshot::DIR, index::DIR, pack::DIR].iter().try_for_each(|dir| vault.sync_dir(dir))?;
         repository::clear(vault, &unfinished)?;
     }

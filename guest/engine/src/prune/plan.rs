@@ -109,7 +109,7 @@ pub(super) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Res
     if len > object::HEADER + object::CONTENT_MAX {
         return Ok(None);
     }
-    let stored = file.read_at(u64::from(spot.entry.offset), len)?;
+    let stored = file.read(u64::from(spot.entry.offset), len)?;
     let sound = object::sound(&stored) == Some((spot.entry.id, len));
     Ok(sound.then_some(stored))
 }

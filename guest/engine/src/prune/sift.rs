@@ -87,7 +87,7 @@ impl Sieve<'_> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(true) };
         let start = u64::from(first.offset);
         let len = end_of(last) - start;
-        let bytes = file.read_at(start, usize::try_from(len).unwrap_or(usize::MAX))?;
+        let bytes = file.read(start, usize::try_from(len).unwrap_or(usize::MAX))?;
         let mut all = true;
         super::advance(self.progress, "prune", len)?;
         for entry in run {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+mod digest;
 mod forget;
 mod garbage;
 mod healing;

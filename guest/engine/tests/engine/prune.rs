@@ -1,7 +1,7 @@
 //! `prune` frees what no snapshot needs, tells how much to the byte, and keeps the rest.
 
-use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable};
-use strongroom_engine::{Bytes, Code, Prune, Silent, Store, Vault};
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, RestoringSink};
+use strongroom_engine::{Bytes, Code, Level, Progress, Prune, Silent, Sink, Store, Vault};
 
 use crate::common::{
     Random, assert_holds, backup, copy_all, files, forget, job, one_table, plain, prune, prune_as_announced,
@@ -322,6 +322,31 @@ fn a_reader_that_was_there_before_reads_on() {
     }
     assert_eq!(first_only.tables().len(), 3);
     assert!(restore(&vault, "9").unwrap() == store(9).tables);
+}
+
+#[test]
+fn a_snapshot_that_is_forgotten_and_pruned_while_it_is_restored_is_not_called_damaged() {
+    struct ForgetsAtOnce<'a>(&'a MemoryVault);
+    impl Progress for ForgetsAtOnce<'_> {
+        fn advance(&self, _phase: &str, _bytes: u64, _entries: u64) -> bool {
+            if self.0.get("snapshots/x.json").is_some() {
+                forget(self.0, &["x"]);
+                prune(self.0, 0);
+            }
+            true
+        }
+        fn log(&self, _level: Level, _message: &str) {}
+    }
+    let vault = MemoryVault::default();
+    backup(&vault, &one_table(Vec::new()), "y", 1);
+    backup(&vault, &store(1), "x", 30);
+    let mut restored = Default::default();
+    let sink = Box::new(RestoringSink::new(&mut restored)) as Box<dyn Sink>;
+    let ended =
+        strongroom_engine::restore(&vault, "x", None, false, &ForgetsAtOnce(&vault), move |_| Ok(sink))
+            .unwrap_err();
+    assert_eq!(ended.code, Code::NotFound);
+    assert!(ended.message.contains("\"x\" was forgotten"), "{ended}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `forget` and `prune`, ended before each of their operations: every snapshot is whole, and the next run gets to where the
 //! one that was ended would have got.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use strongroom_engine::testing::{MemoryVault, ModelStore};
@@ -16,11 +16,18 @@ struct Stopping {
     inner: MemoryVault,
     left: Rc<Cell<u64>>,
     done: Rc<Cell<u64>>,
+    /// Names that were given, taken away and made durable, in order.
+    log: Rc<RefCell<Vec<String>>>,
 }
 
 impl Stopping {
     fn after(inner: &MemoryVault, operations: u64) -> Self {
-        Self { inner: inner.clone(), left: Rc::new(Cell::new(operations)), done: Rc::default() }
+        Self {
+            inner: inner.clone(),
+            left: Rc::new(Cell::new(operations)),
+            done: Rc::default(),
+            log: Rc::default(),
+        }
     }
 
     fn read(&self) -> Result<()> {
@@ -59,10 +66,12 @@ impl Vault for Stopping {
     }
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.change()?;
+        self.log.borrow_mut().push(format!("name {to}"));
         self.inner.rename(from, to)
     }
     fn remove(&self, path: &str) -> Result<()> {
         self.change()?;
+        self.log.borrow_mut().push(format!("remove {path}"));
         self.inner.remove(path)
     }
     fn make_dir(&self, path: &str) -> Result<()> {
@@ -75,13 +84,15 @@ impl Vault for Stopping {
     }
     fn sync_dir(&self, dir: &str) -> Result<()> {
         self.change()?;
+        self.log.borrow_mut().push(format!("sync {dir}"));
         self.inner.sync_dir(dir)
     }
 }
 
 impl Stopping {
     fn share(&self) -> Self {
-        Self { inner: self.inner.clone(), left: Rc::clone(&self.left), done: Rc::clone(&self.done) }
+        let Self { inner, left, done, log } = self;
+        Self { inner: inner.clone(), left: Rc::clone(left), done: Rc::clone(done), log: Rc::clone(log) }
     }
 }
 
@@ -208,10 +219,34 @@ fn a_forget_can_end_before_each_operation() {
         assert_whole(&vault, &left, &format!("after {operations} operations"));
         assert!(KEPT.iter().all(|kept| left.contains(kept)));
         if done.is_ok() {
-            assert_eq!((left, operations), (KEPT.to_vec(), 5), "four files and the folder");
+            assert_eq!((left, operations), (KEPT.to_vec(), 6), "four files, and the folder twice");
             break;
         }
     }
+}
+
+#[test]
+fn new_packs_then_the_new_index_then_the_old_ones_go_and_the_packs_last_each_step_durable() {
+    let vault = Stopping::after(&forgotten(), u64::MAX);
+    try_prune(&vault).unwrap();
+    // One letter a step, in capitals if it is about packs; what is not finished says nothing.
+    let log = vault.log.borrow();
+    let letter = |step: &&String| match step.split_once(' ').unwrap() {
+        (_, path) if path.contains("tmp-") => None,
+        (what, path) => {
+            let letter = what.chars().next().unwrap();
+            match path.split('/').next().unwrap() {
+                "packs" => Some(letter.to_ascii_uppercase()),
+                "index" => Some(letter),
+                _ => Some('-'),
+            }
+        }
+    };
+    let mut steps: Vec<char> = log.iter().filter_map(|step| letter(&step)).collect();
+    steps.dedup();
+    let steps: String = steps.into_iter().collect();
+    // What is there is made durable; then what goes without anything being moved (there was no index); then the rest.
+    assert_eq!(steps, ["S-sS", "nsRS", "NSnsrsRS"].concat());
 }
 
 /// Says stop at the n-th question.

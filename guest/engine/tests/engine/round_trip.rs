@@ -33,6 +33,10 @@ proptest! {
         store.read_max = read_max;
         let second = backup(&other, &store, "b", parts);
         prop_assert_eq!(first.id, second.id);
+        let digest = strongroom_engine::digest(&store, None, &Silent).unwrap();
+        prop_assert_eq!(digest.id, first.id);
+        let opened = strongroom_engine::open(&one, "a").unwrap();
+        prop_assert_eq!(digest.tables, opened.tables());
         for (vault, name) in [(&one, "a"), (&other, "b")] {
             prop_assert_eq!(&restore(vault, name).unwrap(), &store.tables);
             let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();

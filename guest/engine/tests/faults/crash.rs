@@ -1,14 +1,14 @@
 //! The process is killed, or the power fails, before and after every change.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use strongroom_engine::Result;
 use strongroom_engine::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
 
-use crate::common::{job, try_backup};
 use crate::verbs::{self, Verb};
-use crate::world::{Promises, store};
+use crate::world::{Promises, next, store};
 
 /// How much of it to try.
 pub(crate) struct Effort {
@@ -56,16 +56,15 @@ impl Drop for Here {
     }
 }
 
-/// A backup that nothing disturbs succeeds, clears away what was unfinished, and costs nobody anything; also not if the
-/// power fails as soon as it has reported.
+/// A backup and a prune that nothing disturbs succeed, clear away what was unfinished and what nobody needs, and cost
+/// nobody anything; also not if the power fails as soon as they have reported.
 pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
     let mut promises = promises.clone();
     disk.begin(None);
-    next(disk, name).unwrap();
+    next(disk, name, &Cell::default()).unwrap();
     promises.report(name, &store(4));
     promises.check(disk);
-    let unfinished = |(path, _): &(String, Vec<u8>)| path.contains("tmp-");
-    assert!(!disk.files().iter().any(unfinished), "something unfinished is left");
+    promises.check_pruned(disk);
     let mut seen = HashSet::from([disk.fingerprint()]);
     for number in [0, 2, 8] {
         let after = disk.after_power_failure(Survival::number(number));
@@ -96,11 +95,15 @@ impl Tried {
         meanwhile.begin("next", &store(4));
         let mut after = promises.clone();
         after.report("next", &store(4));
+        let reported = Cell::default();
         self.again += at_every_change(
             disk,
-            |disk| next(disk, "next"),
-            |disk, done| {
-                let promises = if done { &after } else { &meanwhile };
+            |disk| {
+                reported.set(false);
+                next(disk, "next", &reported)
+            },
+            |disk, _| {
+                let promises = if reported.get() { &after } else { &meanwhile };
                 self.state(&disk.deep_clone(), promises, effort, 1);
                 for number in 0..effort.survivals_again {
                     let survival = Survival::number(number);
@@ -110,10 +113,6 @@ impl Tried {
             },
         );
     }
-}
-
-fn next(disk: &Disk, name: &str) -> Result<()> {
-    try_backup(disk, &store(4), &job(name, 2)).map(drop)
 }
 
 /// Kills a run before every change and after the last one; says how many places these were.
@@ -173,6 +172,29 @@ fn all_verbs(effort: &Effort) -> (u64, u64) {
 fn nothing_reported_is_lost_wherever_the_power_fails() {
     let (points, states) = all_verbs(&SHORT);
     assert!(points > 300 && states > 500, "{points} points, {states} states");
+}
+
+/// A backup is killed when its snapshot has its name, which is not durable yet. Everybody sees it, so the one before it
+/// is forgotten.
+#[test]
+fn what_is_forgotten_does_not_go_before_what_it_is_forgotten_for_is_durable() {
+    let verb = verbs::all().into_iter().find(|verb| verb.name == "second backup").unwrap();
+    let disk = &verb.disk;
+    disk.begin(None);
+    let whole = disk.deep_clone();
+    (verb.run)(&whole).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 1 }));
+    (verb.run)(disk).unwrap_err();
+    let forget = |disk: &Disk| strongroom_engine::forget(disk, &["one".into()], false);
+    at_every_change(disk, forget, |disk, _| {
+        for number in 0..300 {
+            let after = disk.after_power_failure(Survival::number(number));
+            assert!(!strongroom_engine::snapshots(&after).unwrap().0.is_empty(), "{number}");
+            let mut promises = verb.after.clone();
+            promises.reported.clear();
+            promises.check(&after);
+        }
+    });
 }
 
 /// Which of the syncs are needed: leaves one after the other out, and looks whether anything is lost by it. So the

@@ -1,14 +1,14 @@
 //! The disk gives an error at every operation, once or from then on.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use strongroom_engine::Code;
 use strongroom_engine::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
-use strongroom_engine::{Code, Result};
 
-use crate::common::{job, try_backup};
 use crate::crash::{Here, next_run_succeeds};
 use crate::verbs::{self, Verb};
-use crate::world::{Promises, store};
+use crate::world::{Promises, next, store};
 
 /// How much of it to try.
 struct Effort {
@@ -102,10 +102,9 @@ impl Tried {
 
     /// The next run meets an error too, at any operation.
     fn fail_again(&mut self, disk: &Disk, promises: &Promises) {
-        let next = |disk: &Disk| -> Result<()> { try_backup(disk, &store(4), &job("next", 2)).map(drop) };
         disk.begin(None);
         let whole = disk.deep_clone();
-        next(&whole).unwrap();
+        next(&whole, "next", &Cell::default()).unwrap();
         let (operations, _) = whole.counts();
         for at in 0..operations {
             let number = (self.again % 12) as usize;
@@ -113,16 +112,17 @@ impl Tried {
             let fault = Fault::Fail { at, effect, repeat };
             let disk = disk.deep_clone();
             disk.begin(Some(fault));
-            let done = next(&disk);
+            let reported = Cell::default();
+            let done = next(&disk, "next", &reported);
             self.again += 1;
             let _here = Here(format!("then {fault:?}, {:?}", disk.struck()));
             let mut promises = promises.clone();
-            match done {
-                Ok(()) => promises.report("next", &store(4)),
-                Err(e) => {
-                    check_error(&e, effect, &disk.struck().unwrap());
-                    promises.begin("next", &store(4));
-                }
+            if let Err(e) = done {
+                check_error(&e, effect, &disk.struck().unwrap());
+            }
+            promises.begin("next", &store(4));
+            if reported.get() {
+                promises.report("next", &store(4));
             }
             self.aftermath(&disk, &promises, "after next");
         }

@@ -5,7 +5,7 @@ use strongroom_engine::testing::disk::{Disk, Fault};
 use strongroom_engine::{Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
-use crate::world::{Promises, small, store};
+use crate::world::{EVERYTHING, Promises, small, store};
 
 /// A verb and what it may do to whose promises.
 pub(crate) struct Verb {
@@ -24,6 +24,8 @@ pub(crate) fn all() -> Vec<Verb> {
     let mut verbs =
         vec![first_backup(), second_backup(), merging(), mending_the_index(), healing(), taking_over()];
     verbs.extend((0..3).map(parallel));
+    verbs.extend([forgetting(), pruning(), pruning_what_was_left(), pruning_after_a_killed_forget()]);
+    verbs.extend([forgetting_and_pruning()]);
     verbs
 }
 
@@ -127,6 +129,68 @@ fn taking_over() -> Verb {
     disk.begin(None);
     promises.begin("killed", &store(2));
     adds("backup after one that was killed", (disk, promises), store(2), backup(2))
+}
+
+/// Takes two of four snapshots away.
+fn forgetting() -> Verb {
+    let run = |disk: &Disk| strongroom_engine::forget(disk, &["b".into(), "d".into()], false);
+    removes("forget", four(), &["b", "d"], run)
+}
+
+/// Two of four snapshots were forgotten, so packs are rewritten and others go.
+fn pruning() -> Verb {
+    let (disk, mut promises) = four();
+    strongroom_engine::forget(&disk, &["b".into(), "d".into()], false).unwrap();
+    disk.settle();
+    ["b", "d"].iter().for_each(|name| promises.forget(name));
+    removes("prune", (disk, promises), &[], prune)
+}
+
+/// A backup was killed, not all that it wrote is durable, and its snapshot is not there.
+fn pruning_what_was_left() -> Verb {
+    let Verb { disk, before, .. } = taking_over();
+    removes("prune after a backup that was killed", (disk, before), &[], prune)
+}
+
+/// The names are gone, but not durably so.
+fn pruning_after_a_killed_forget() -> Verb {
+    let (disk, mut promises) = four();
+    disk.begin(Some(Fault::Kill { before_change: 3 }));
+    strongroom_engine::forget(&disk, &["b".into(), "d".into()], false).unwrap_err();
+    disk.begin(None);
+    assert_eq!(strongroom_engine::snapshots(&disk).unwrap().0.len(), 2);
+    ["b", "d"].iter().for_each(|name| promises.release(name));
+    removes("prune after a forget that was killed", (disk, promises), &[], prune)
+}
+
+fn forgetting_and_pruning() -> Verb {
+    removes("forget and prune", four(), &["a", "c", "d"], |disk| {
+        strongroom_engine::forget(disk, &["a".into(), "c".into(), "d".into()], false)?;
+        prune(disk)
+    })
+}
+
+fn prune(disk: &Disk) -> Result<()> {
+    strongroom_engine::prune(disk, EVERYTHING, &Silent).map(drop)
+}
+
+fn four() -> (Disk, Promises) {
+    repository(&[("a", small(1)), ("b", store(12)), ("c", small(3)), ("d", small(9))])
+}
+
+/// A verb that takes these snapshots away, or none.
+fn removes(
+    name: &'static str,
+    (disk, before): (Disk, Promises),
+    names: &[&str],
+    run: impl Fn(&Disk) -> Result<()> + Send + Sync + 'static,
+) -> Verb {
+    let (mut meanwhile, mut after) = (before.clone(), before.clone());
+    for name in names {
+        meanwhile.release(name);
+        after.forget(name);
+    }
+    Verb { name, disk, before, meanwhile, after, run: Box::new(run) }
 }
 
 /// Three parts at the same time, their operations in an order that follows from the seed. Two of them write the same.

@@ -1,12 +1,14 @@
 //! What was promised about a repository, and whether it holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use strongroom_engine::testing::disk::Disk;
 use strongroom_engine::testing::{ModelStore, ModelTable, Restored};
-use strongroom_engine::{Code, Depth, Silent};
+use strongroom_engine::{Code, Depth, Prune, Result, Silent};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::common::{Random, plain, restore};
+use crate::common::{Random, job, plain, restore, try_backup};
 
 /// What may be asked of a repository.
 #[derive(Clone, Default)]
@@ -19,14 +21,86 @@ pub(crate) struct Promises {
     pub(crate) hurt: BTreeSet<String>,
 }
 
+/// The next run, whatever was before: a backup, and a prune. Says when the backup was reported.
+pub(crate) fn next(disk: &Disk, name: &str, reported: &Cell<bool>) -> Result<()> {
+    try_backup(disk, &store(4), &job(name, 2))?;
+    reported.set(true);
+    match strongroom_engine::prune(disk, EVERYTHING, &Silent) {
+        // What is damaged, this backup did not heal; so nothing may be removed.
+        Err(e) if e.code == Code::Damaged => Ok(()),
+        pruned => pruned.map(drop),
+    }
+}
+
+/// Leaves nothing that is not needed.
+pub(crate) const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false };
+
+/// Bytes of all packs.
+fn pack_bytes(disk: &Disk) -> usize {
+    disk.files().iter().filter(|(path, _)| path.starts_with("packs/")).map(|(_, pack)| pack.len()).sum()
+}
+
 impl Promises {
     pub(crate) fn report(&mut self, name: &str, store: &ModelStore) {
         self.begin(name, store);
         self.reported.insert(name.to_owned());
     }
 
+    /// It was forgotten.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.reported.remove(name);
+        self.known.remove(name);
+    }
+
+    /// It may be forgotten.
+    pub(crate) fn release(&mut self, name: &str) {
+        self.reported.remove(name);
+    }
+
     pub(crate) fn begin(&mut self, name: &str, store: &ModelStore) {
         self.known.insert(name.to_owned(), store.tables.clone());
+    }
+
+    /// After a prune nothing is left that no snapshot needs: the packs have not a byte more than those of a repository in
+    /// which nothing ever went wrong, there is nothing unfinished, and another prune finds nothing to do.
+    pub(crate) fn check_pruned(&self, disk: &Disk) {
+        let unfinished = |(path, _): &(String, Vec<u8>)| path.contains("tmp-");
+        assert!(!disk.files().iter().any(unfinished), "something unfinished is left");
+        if !self.hurt.is_empty() {
+            return;
+        }
+        let names = strongroom_engine::snapshots(disk).unwrap().0.into_iter().map(|snapshot| snapshot.name);
+        assert_eq!(pack_bytes(disk), self.baseline(names.collect()), "there is garbage");
+        let files = disk.files();
+        let again = strongroom_engine::prune(disk, EVERYTHING, &Silent).unwrap();
+        assert!(again.bytes_unused == 0 && again.bytes_freed == 0 && disk.files() == files, "{again:?}");
+    }
+
+    /// Bytes of the packs of a repository of just these snapshots.
+    fn baseline(&self, names: Vec<String>) -> usize {
+        thread_local! {
+            static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
+        }
+        let mut hash = Xxh3::new();
+        for table in names.iter().flat_map(|name| &self.known[name]) {
+            hash.update(table.0.as_bytes());
+            for (key, value) in &table.1.entries {
+                hash.update(&xxh3_64(key).to_le_bytes());
+                hash.update(&xxh3_64(value).to_le_bytes());
+            }
+        }
+        let known = KNOWN.with_borrow(|known| known.get(&hash.digest()).copied());
+        known.unwrap_or_else(|| {
+            let disk = Disk::default();
+            for name in &names {
+                let mut store = ModelStore::new([]);
+                store.tables.clone_from(&self.known[name]);
+                try_backup(&disk, &store, &job(name, 1)).unwrap();
+            }
+            strongroom_engine::prune(&disk, EVERYTHING, &Silent).unwrap();
+            KNOWN.with_borrow_mut(|known| known.insert(hash.digest(), pack_bytes(&disk)));
+            pack_bytes(&disk)
+        })
     }
 
     /// Every snapshot that was reported is there, whatever is there is whole, and restores to what it was made of.

@@ -3,8 +3,13 @@
 
 mod bad_input;
 mod damage;
+mod drill;
+mod forget;
 mod interrupt;
 mod output;
 mod place;
+mod policy;
 mod round_trip;
 mod seed;
+#[cfg(target_os = "linux")]
+mod system_calls;

@@ -8,7 +8,7 @@ use redb::{BackendError, StorageBackend};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many bytes wait before they are written.
 const WAITING: usize = if cfg!(test) { 100 << 10 } else { 8 << 20 };
@@ -25,6 +25,26 @@ const LONG: usize = 64 << 10;
 pub(super) struct Batched {
     file: FileBackend,
     state: Mutex<State>,
+    failed: Failed,
+}
+
+/// The first error of a write or a sync. redb keeps to itself what goes wrong when a database is closed, and what it
+/// leaves then needs a repair.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Failed(Arc<Mutex<Option<io::Error>>>);
+
+impl Failed {
+    /// Takes it.
+    pub(super) fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, result: io::Result<()>) -> io::Result<()> {
+        result.inspect_err(|error| {
+            let copy = io::Error::new(error.kind(), error.to_string());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(copy);
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +63,31 @@ struct State {
 
 impl Batched {
     pub(super) fn new(file: FileBackend) -> Self {
-        Self { file, state: Mutex::default() }
+        Self { file, state: Mutex::default(), failed: Failed::default() }
+    }
+
+    /// Tells of errors also when the database that had this is gone.
+    pub(super) fn failed(&self) -> Failed {
+        self.failed.clone()
+    }
+
+    fn write_now(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let state = &mut *self.state();
+        state.forget_ahead(offset, data.len());
+        match state.overlapping(offset, data.len()) {
+            Some((at, bytes)) if at == offset && bytes.len() == data.len() => {
+                state.waiting.insert(offset, data.to_vec());
+                return Ok(());
+            }
+            Some(_) => state.flush(&self.file)?,
+            None => {}
+        }
+        if data.len() >= LONG {
+            return self.file.write(offset, data);
+        }
+        state.waiting.insert(offset, data.to_vec());
+        state.waiting_bytes += data.len();
+        if state.waiting_bytes >= WAITING { state.flush(&self.file) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,38 +177,23 @@ impl StorageBackend for Batched {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let state = &mut *self.state();
-        state.flush(&self.file)?;
+        self.failed.note(state.flush(&self.file))?;
         state.ahead.clear();
-        self.file.set_len(len)
+        self.failed.note(self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.state().flush(&self.file)?;
-        self.file.sync_data()
+        self.failed.note(self.state().flush(&self.file))?;
+        self.failed.note(self.file.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let state = &mut *self.state();
-        state.forget_ahead(offset, data.len());
-        match state.overlapping(offset, data.len()) {
-            Some((at, bytes)) if at == offset && bytes.len() == data.len() => {
-                state.waiting.insert(offset, data.to_vec());
-                return Ok(());
-            }
-            Some(_) => state.flush(&self.file)?,
-            None => {}
-        }
-        if data.len() >= LONG {
-            return self.file.write(offset, data);
-        }
-        state.waiting.insert(offset, data.to_vec());
-        state.waiting_bytes += data.len();
-        if state.waiting_bytes >= WAITING { state.flush(&self.file) } else { Ok(()) }
+        self.failed.note(self.write_now(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {
-        let flushed = self.state().flush(&self.file);
-        self.file.close()?;
+        let flushed = self.failed.note(self.state().flush(&self.file));
+        self.failed.note(self.file.close())?;
         flushed
     }
 

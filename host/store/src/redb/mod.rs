@@ -15,6 +15,7 @@
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
 mod batched;
+mod check;
 mod contain;
 mod driver;
 mod fault;
@@ -34,6 +35,7 @@ mod text;
 mod typed;
 mod writer;
 
+pub use check::check_file;
 pub use contain::is_contained;
 pub use sink::RedbSink;
 pub use store::RedbStore;

@@ -112,7 +112,16 @@ impl Partial {
             }
         }
         self.published = true;
-        sync_directory_of(&self.target)
+        sync_directory_of(&self.target).map_err(|error| {
+            let shown = self.target.display();
+            Error::new(
+                error.code,
+                format!(
+                    "{shown} is there and whole, but a loss of power may still take it away: {}",
+                    error.message
+                ),
+            )
+        })
     }
 }
 

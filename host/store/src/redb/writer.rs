@@ -1,9 +1,10 @@
 //! What fills the database of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction,
 //! so one stack frame owns them all, and is told what to do.
 
-use super::batched::Batched;
+use super::batched::{Batched, Failed};
+use super::check::check;
 use super::contain::contain;
-use super::fault::fault;
+use super::fault::{fault, io_fault};
 use super::order;
 use super::schema::Schema;
 use super::slots::WriteLease;
@@ -61,6 +62,7 @@ pub(super) struct Writer {
     table: Option<Open>,
     batch: Option<Batch>,
     database: Database,
+    failed: Failed,
 }
 
 /// How far [`Writer::work`] came.
@@ -77,11 +79,13 @@ impl Writer {
         let what = "creating the restored database";
         contain("writing the restored database", || {
             let backend = FileBackend::new(file).map_err(|error| fault(what, error))?;
+            let backend = Batched::new(backend);
+            let failed = backend.failed();
             let database = Builder::new()
                 .set_cache_size(CACHE)
-                .create_with_backend(Batched::new(backend))
+                .create_with_backend(backend)
                 .map_err(|error| fault(what, error))?;
-            Ok(Box::new(Self { table: None, batch: Some(Batch::begin(&database)?), database }))
+            Ok(Box::new(Self { table: None, batch: Some(Batch::begin(&database)?), database, failed }))
         })
     }
 
@@ -101,13 +105,16 @@ impl Writer {
                         self.table = Some(Open::new(schema, reply, large)?);
                     }
                     Next::Job(Job::Finish(reply)) => {
-                        let Self { batch, mut database, .. } = *self;
+                        let Self { batch, mut database, failed, .. } = *self;
                         if let Some(batch) = batch {
                             let committing = "committing the restored database";
                             batch.txn.commit().map_err(|error| fault(committing, error))?;
                         }
                         check(&mut database)?;
                         drop(database);
+                        if let Some(error) = failed.take() {
+                            return Err(io_fault("closing the restored database", &error));
+                        }
                         let _ = reply.send(Ok(()));
                         return Ok(Worked::Over);
                     }
@@ -119,16 +126,6 @@ impl Writer {
                 }
             }
         })
-    }
-}
-
-fn check(database: &mut Database) -> Result<()> {
-    match database.check_integrity() {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(Error::new(ErrorCode::Corrupt, "the restored database failed redb's integrity check"))
-        }
-        Err(error) => Err(fault("checking the restored database", error)),
     }
 }
 
