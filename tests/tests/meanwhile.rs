@@ -180,6 +180,8 @@ fn a_store_that_gives_other_entries_than_it_counts_is_not_published() {
     let database = database(&dir.path().join("app.redb"));
     let short = Arc::new(Short(RedbStore::live(&database).unwrap()));
     let error = repository.backup(&short, &Backup::new()).unwrap_err();
-    assert!(error.to_string().contains("3999 entries of table \"rows\" and counts 4000"), "{error}");
+    for words in ["\"rows\"", "3999 entries", "4000"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
     assert_eq!(names(&repository), [""; 0]);
 }

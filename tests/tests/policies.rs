@@ -66,7 +66,7 @@ fn retention_goes_by_source() {
     kept.sort_unstable();
     assert_eq!(kept, ["one-3", "one-4", "two-3", "two-4"]);
     assert_eq!(plan.to_forget().len(), 6);
-    assert!(!plan.forgets_everything());
+    assert!(plan.emptied().is_empty());
     assert!(plan.snapshots.iter().all(|judged| !judged.reason.is_empty()));
     assert_eq!(plan.only("one").to_forget(), ["one-0", "one-1", "one-2"]);
     // Nothing has happened.
@@ -170,8 +170,7 @@ fn a_policy_that_fails_keeps_no_backup_from_being_made() {
     let tell = Arc::clone(&told);
     let repository = repository(dir.path().join("backups"));
     let repository = repository.on_warning(move |warning| tell.lock().unwrap().push(warning.to_owned()));
-    let mut budgets = PolicyBudgets::default();
-    (budgets.fuel, budgets.fuel_per_item) = (1000, 0);
+    let budgets = PolicyBudgets::default().fuel(1000).fuel_per_item(0);
     let policy = builder().budgets(budgets).built_in().unwrap();
     let maps = Maps::filled(&[("a", 5, 10)]);
     backup(&repository, &maps, &Backup::new().name("x").policy(&policy)).unwrap();
@@ -220,8 +219,7 @@ fn what_is_no_policy_is_refused_with_what_to_do() {
         assert!(e.to_string().contains(says), "{e}");
         assert!(e.to_string().starts_with("policy bad.wasm: "), "{e}");
     }
-    let mut budgets = PolicyBudgets::default();
-    budgets.component_bytes = 1000;
+    let budgets = PolicyBudgets::default().component_bytes(1000);
     assert_eq!(builder().budgets(budgets).built_in().unwrap_err().code(), ErrorCode::Budget);
 }
 
@@ -239,7 +237,7 @@ fn a_simulation_ends_with_what_the_rules_say() {
     assert_eq!((&simulation.kept, &simulation.counts), (&again.kept, &again.counts));
     let svg = simulation.svg();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-    assert!(svg.contains("1,461 backups, one every 6 hours, for 1 year. 12 are left at the end"), "{svg}");
+    assert!(svg.contains("1,461 backups, one each 6 hours, for 1 year. 12 are left at the end"), "{svg}");
     let stopped = policy.simulate(&timeline, |_, _| false).unwrap_err();
     assert_eq!(stopped.code(), ErrorCode::Cancelled);
     timeline.every = Duration::ZERO;

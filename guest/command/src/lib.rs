@@ -28,7 +28,7 @@ pub use verbs::verify::describe;
 use args::{Args, Verb};
 
 /// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
-pub const NATIVE_ONLY: [&str; 5] = ["component", "demo", "drill", "forget", "policy"];
+pub const NATIVE_ONLY: [&str; 7] = ["component", "demo", "drill", "forget", "policy", "prune", "run"];
 
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {

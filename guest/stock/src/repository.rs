@@ -93,7 +93,6 @@ impl host::Repository for Repository {
             leave_out: Vec::new(),
             full_scan: false,
             parts: 1,
-            leave_out: Vec::new(),
             options: Vec::new(),
         };
         self.run(Some("a backup"), || {

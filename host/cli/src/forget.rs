@@ -4,12 +4,15 @@ use std::io;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use strongroom::{Damage, Error, ErrorCode, Judged, Repository, Retention, TimeZone};
+use strongroom::{
+    Damage, Decision, Error, ErrorCode, Forget, Judged, Prune, Repository, Retention, TimeZone,
+};
 use strongroom_command::{PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted, visible};
 
 use crate::native::Native;
 use crate::policy::{self, Keep, clock};
+use crate::prune;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -75,13 +78,32 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     let repository = native.open(&dir, &session.bar)?;
     let (names, kept, failure) = if rules {
         let policy = args.keep.given_to(policy::load(native, &args.policy)?);
+        if !policy.decides(Decision::Retain) {
+            return Err(usage(format!(
+                "policy {} does not say what to keep: it does not export retain",
+                policy.name()
+            )));
+        }
         let mut plan = repository.retention(&policy, SystemTime::now())?;
         if let Some(source) = &args.source {
             plan = plan.only(source);
+            if plan.snapshots.is_empty() {
+                let message =
+                    format!("there is no snapshot of source {source:?}; `strongroom snapshots` lists them");
+                return Err(Error::new(ErrorCode::NotFound, message).into());
+            }
         }
         session.bar.clear();
         let zone = args.policy.time_zone.as_deref().map_or(Ok(TimeZone::utc()), TimeZone::named)?;
         print(session, &plan, &zone)?;
+        if let Some(source) = plan.emptied().first().filter(|_| !args.allow_empty) {
+            let message = format!(
+                "no snapshot of source {} would be left, so nothing was forgotten; if that is what you want, allow it with \
+                 --allow-empty",
+                visible(source)
+            );
+            return Err(Error::new(ErrorCode::Invalid, message).into());
+        }
         let names: Vec<String> = plan.to_forget().into_iter().map(str::to_owned).collect();
         let kept = plan.snapshots.len() - names.len();
         (names, Some(kept), plan.failures.into_iter().next().map(|failure| failure.error))
@@ -103,17 +125,22 @@ fn carry_out(
     names: &[String],
     kept: Option<usize>,
 ) -> anyhow::Result<()> {
-    let _ = repository;
-    if !args.dry_run && !names.is_empty() {
-        return Err(Error::new(ErrorCode::Unsupported, "this build cannot forget yet; use --dry-run").into());
+    if !names.is_empty() {
+        repository.forget(names, &Forget::new().dry_run(args.dry_run).allow_empty(args.allow_empty))?;
     }
     if session.json() {
         let done = Done { dry_run: args.dry_run, kept, forgotten: names.len() };
-        return session.print_json("forgotten", &done);
+        session.print_json("forgotten", &done)?;
+    } else {
+        let kept = kept.map_or_else(String::new, |kept| format!(", {} kept", count(kept as u64)));
+        let would = if args.dry_run { " would be" } else { "" };
+        session.say(format!("{}{would} forgotten{kept}.", counted(names.len() as u64, "snapshot")))?;
     }
-    let kept = kept.map_or_else(String::new, |kept| format!(", {} kept", count(kept as u64)));
-    let would = if args.dry_run { " would be" } else { "" };
-    session.say(format!("{}{would} forgotten{kept}.", counted(names.len() as u64, "snapshot")))
+    // A dry run cannot say what a prune would free once they are gone.
+    if args.prune && !args.dry_run {
+        prune::report(session, &repository.prune(&Prune::new())?, false)?;
+    }
+    Ok(())
 }
 
 /// Every snapshot, with verdict and reason.

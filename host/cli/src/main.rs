@@ -8,6 +8,7 @@ mod forget;
 mod interrupt;
 mod native;
 mod policy;
+mod prune;
 mod repository;
 mod run;
 mod trace;

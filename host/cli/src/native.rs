@@ -11,7 +11,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, drill, forget, interrupt, policy, run, trace};
+use crate::{component, drill, forget, interrupt, policy, prune, run, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -29,6 +29,8 @@ pub(crate) enum Own {
     Run(run::Args),
     /// Forget snapshots by rules, or by name
     Forget(forget::Args),
+    /// Free what no snapshot needs any more
+    Prune(prune::Args),
     /// Check or try out a policy
     Policy(policy::Args),
     /// Write the engine as a component file, alone or ready for the wasmtime command
@@ -69,6 +71,7 @@ impl Program for Native {
         match verb {
             Own::Run(args) => run::run(self, session, &args),
             Own::Forget(args) => forget::run(self, session, &args),
+            Own::Prune(args) => prune::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
             Own::Component(args) => component::run(session, &args),
             Own::Drill(args) => drill::run(self, session, &args),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Comparison, Depth, RedbStore, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Comparison, Decision, Depth, Error, ErrorCode, RedbStore, Repository, Restored, Result, Snapshot,
+    Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 
@@ -16,12 +17,20 @@ pub(crate) struct Native<'h> {
 
 impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
+        let policy = crate::policy::load(self.host, wanted.policy)?;
+        if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
+            let message = format!(
+                "policy {} decides nothing about a backup: it exports neither select nor admit",
+                policy.name()
+            );
+            return Err(Error::new(ErrorCode::Invalid, message));
+        }
         let store = Arc::new(RedbStore::open(wanted.database)?);
         let mut backup = strongroom::Backup::new()
             .name(wanted.name)
             .source(wanted.source)
             .override_permissions(wanted.override_permissions)
-            .policy(&crate::policy::load(self.host, wanted.policy)?)
+            .policy(&policy)
             .accept(wanted.accept);
         if let Some(position) = wanted.position {
             backup = backup.position(position);

@@ -9,6 +9,8 @@ use crate::cases::{Figures, kind, print};
 use crate::common::Random;
 use crate::repository::{Repository, complete};
 
+/// Does some damage.
+type Damage = Box<dyn FnOnce(&MemoryVault)>;
 type Table = BTreeMap<String, Figures>;
 
 fn silent(figures: &Table) -> Vec<&str> {
@@ -20,7 +22,7 @@ fn sweep(
     title: &str,
     repository: &Repository,
     follow_up: u64,
-    damage: impl Iterator<Item = (String, String, Box<dyn FnOnce(&MemoryVault)>)>,
+    damage: impl Iterator<Item = (String, String, Damage)>,
 ) -> Table {
     let mut table = Table::new();
     for (kind, what, damage) in damage {
@@ -45,7 +47,7 @@ fn contents(
         let contents = contents(&repository.vault.get(&path).unwrap());
         contents.into_iter().map(move |(what, content)| {
             let (kind, what, path) = (kind(&path).to_owned(), format!("{path}, {what}"), path.clone());
-            let damage: Box<dyn FnOnce(&MemoryVault)> = Box::new(move |vault| vault.put(&path, content));
+            let damage: Damage = Box::new(move |vault| vault.put(&path, content));
             (kind, what, damage)
         })
     });
@@ -134,7 +136,7 @@ fn files_that_are_swapped_are_found_unless_they_say_the_same() {
     let damage = pairs.map(|(a, b)| {
         let kinds = format!("{} and {}", kind(&a), kind(&b));
         let what = format!("{a} and {b}");
-        let damage: Box<dyn FnOnce(&MemoryVault)> = Box::new(move |vault| {
+        let damage: Damage = Box::new(move |vault| {
             let (of_a, of_b) = (vault.get(&a).unwrap(), vault.get(&b).unwrap());
             vault.put(&a, of_b);
             vault.put(&b, of_a);
@@ -150,7 +152,7 @@ fn files_that_are_swapped_are_found_unless_they_say_the_same() {
 fn a_file_that_is_gone_is_found_unless_nothing_is_lost_with_it() {
     let repository = complete();
     let damage = repository.vault.paths().into_iter().map(|path| {
-        let damage: Box<dyn FnOnce(&MemoryVault)> = Box::new({
+        let damage: Damage = Box::new({
             let path = path.clone();
             move |vault| vault.remove(&path).unwrap()
         });
@@ -176,8 +178,7 @@ fn a_file_that_is_there_twice_costs_nothing() {
         };
         let what = format!("{path} also as {twin}");
         let kind = dir.to_owned();
-        let damage: Box<dyn FnOnce(&MemoryVault)> =
-            Box::new(move |vault| vault.put(&twin, vault.get(&path).unwrap()));
+        let damage: Damage = Box::new(move |vault| vault.put(&twin, vault.get(&path).unwrap()));
         (kind, what, damage)
     });
     let table = sweep("A file there twice", &repository, 1, damage);

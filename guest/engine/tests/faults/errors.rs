@@ -18,7 +18,7 @@ struct Effort {
     step: usize,
 }
 
-const SHORT: Effort = Effort { again: 200, step: 5 };
+const SHORT: Effort = Effort { again: 400, step: 11 };
 const LONG: Effort = Effort { again: 12, step: 1 };
 
 const EFFECTS: [Effect; 4] = [Effect::Io, Effect::IoButDone, Effect::Full, Effect::ShortRead];

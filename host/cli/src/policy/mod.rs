@@ -40,10 +40,10 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
 pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
     let mut budgets = PolicyBudgets::default();
     if let Some(millions) = args.policy_fuel {
-        (budgets.fuel, budgets.fuel_per_item) = (u64::from(millions) * 1_000_000, 0);
+        budgets = budgets.fuel(u64::from(millions) * 1_000_000).fuel_per_item(0);
     }
     if let Some(mib) = args.policy_memory {
-        budgets.memory = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
+        budgets = budgets.memory(usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX));
     }
     let builder = Policy::builder()
         .budgets(budgets)

@@ -4,9 +4,11 @@
 mod bad_input;
 mod damage;
 mod drill;
+mod forget;
 mod interrupt;
 mod output;
 mod place;
+mod policy;
 mod round_trip;
 mod run;
 mod seed;

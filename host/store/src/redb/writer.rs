@@ -1,7 +1,7 @@
 //! What fills the database of a [`RedbSink`](super::RedbSink). redb's tables and cursors borrow from their transaction,
 //! so one stack frame owns them all, and is told what to do.
 
-use super::batched::Batched;
+use super::batched::{Batched, Failed};
 use super::check::check;
 use super::contain::contain;
 use super::fault::{fault, io_fault};

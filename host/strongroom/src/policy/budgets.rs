@@ -36,6 +36,48 @@ impl Default for PolicyBudgets {
 }
 
 impl PolicyBudgets {
+    /// Fuel for an answer.
+    #[must_use]
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.fuel = fuel;
+        self
+    }
+
+    /// Fuel for each snapshot and each table that the question names.
+    #[must_use]
+    pub fn fuel_per_item(mut self, fuel_per_item: u64) -> Self {
+        self.fuel_per_item = fuel_per_item;
+        self
+    }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub fn memory(mut self, memory: usize) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Entries of each of its tables.
+    #[must_use]
+    pub fn table_elements(mut self, table_elements: usize) -> Self {
+        self.table_elements = table_elements;
+        self
+    }
+
+    /// Bytes of the answer.
+    #[must_use]
+    pub fn reply_bytes(mut self, reply_bytes: usize) -> Self {
+        self.reply_bytes = reply_bytes;
+        self
+    }
+
+    /// Bytes of the component.
+    #[must_use]
+    pub fn component_bytes(mut self, component_bytes: u64) -> Self {
+        self.component_bytes = component_bytes;
+        self
+    }
+
     /// The fuel for a question that names so many snapshots and tables.
     pub(crate) fn fuel_for(&self, items: usize) -> u64 {
         self.fuel.saturating_add(self.fuel_per_item.saturating_mul(items as u64))

@@ -39,17 +39,35 @@ struct Groups {
     names: Vec<(String, usize)>,
 }
 
+impl Groups {
+    /// Those first that reach back least, so that colours and legend follow the rules from hours to years.
+    fn by_reach(self) -> Self {
+        let oldest = |group: usize| self.of.iter().position(|of| *of == group);
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|group| std::cmp::Reverse(oldest(*group)));
+        let place = |group: usize| order.iter().position(|of| *of == group).unwrap_or(0);
+        Self {
+            of: self.of.iter().map(|group| place(*group)).collect(),
+            names: order.iter().map(|group| self.names[*group].clone()).collect(),
+        }
+    }
+}
+
 /// Snapshots by the last of their reasons, which is that of the rule that keeps them longest.
 fn groups(simulation: &Simulation) -> Groups {
-    let last = |reason: &str| reason.rsplit(", ").next().unwrap_or_default().to_owned();
+    let is_number = |word: &&str| word.bytes().all(|b| b.is_ascii_digit());
+    // Without numbers, or each snapshot that is kept for its position would have a rule of its own.
+    let last = |reason: &str| {
+        let last = reason.rsplit(", ").next().unwrap_or_default();
+        last.split(' ').filter(|word| !is_number(word)).collect::<Vec<_>>().join(" ")
+    };
     let first_word = |reason: &str| last(reason).split(' ').next().unwrap_or_default().to_owned();
     let all = |_: &str| "kept".to_owned();
     let attempts: [&dyn Fn(&str) -> String; 3] = [&last, &first_word, &all];
     for name in attempts {
         let mut names: Vec<(String, usize)> = Vec::new();
         let mut of = Vec::new();
-        // Newest first, so that the rules come in the order in which they take over.
-        for judged in simulation.kept.iter().rev() {
+        for judged in &simulation.kept {
             let name = name(&judged.reason);
             let at = names.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
                 names.push((name, 0));
@@ -59,8 +77,7 @@ fn groups(simulation: &Simulation) -> Groups {
             of.push(at);
         }
         if names.len() <= COLOURS.len() {
-            of.reverse();
-            return Groups { of, names };
+            return Groups { of, names }.by_reach();
         }
     }
     Groups { of: vec![0; simulation.kept.len()], names: vec![("kept".to_owned(), simulation.kept.len())] }
@@ -76,16 +93,9 @@ impl Picture<'_> {
                 windows.push(window);
             }
         }
-        let top = 130.0;
+        let top = self.heading();
         let chart = top + STEP * windows.len() as f64 + 20.0;
         let height = chart + CHART + 60.0;
-        let _ = write!(
-            self.out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-             font-family=\"DejaVu Sans, Verdana, sans-serif\" font-size=\"13\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        );
-        self.heading();
         for (number, window) in windows.iter().enumerate() {
             let y = top + STEP * number as f64;
             if let Some(next) = windows.get(number + 1) {
@@ -94,34 +104,47 @@ impl Picture<'_> {
             self.band(end - window, end, y, number == 0);
         }
         self.chart(chart);
-        self.out.push_str("</svg>\n");
-        self.out
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
+             font-family=\"DejaVu Sans, Verdana, sans-serif\" font-size=\"13\">\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{}</svg>\n",
+            self.out
+        )
     }
 
-    fn heading(&mut self) {
+    /// Returns where there is room below it.
+    fn heading(&mut self) -> f64 {
         let s = self.simulation;
         let left = s.kept.len();
         self.text(LEFT, 34.0, 20, "start", "#111", &format!("What policy {} keeps", s.policy));
         let summary = format!(
-            "{} backups, one every {}, for {}. {left} are left at the end, never more than {}. Time zone {}.",
+            "{} backups, one each {}, for {}. {left} are left at the end, never more than {}. Time zone {}.",
             grouped(s.made),
-            span(s.every.as_secs() as i64),
+            span(s.every.as_secs() as i64).trim_start_matches("1 "),
             span(s.time.1 - s.time.0),
             grouped(s.most()),
             s.zone,
         );
         self.text(LEFT, 58.0, 14, "start", "#444", &summary);
-        let mut x = LEFT;
+        let mut at = (LEFT, 86.0);
         for (i, (name, count)) in self.groups.names.clone().into_iter().enumerate() {
-            let label = format!("{}: {count}", shortened(&name, 30));
-            let _ = writeln!(
-                self.out,
-                "<rect x=\"{x}\" y=\"75\" width=\"12\" height=\"12\" fill=\"{}\"/>",
-                COLOURS[i]
-            );
-            self.text(x + 18.0, 86.0, 13, "start", "#222", &label);
-            x += 44.0 + 8.2 * label.chars().count() as f64;
+            let swatch = format!("width=\"12\" height=\"12\" fill=\"{}\"", COLOURS[i]);
+            self.legend(&mut at, &swatch, &format!("{}: {count}", shortened(&name, 30)));
         }
+        self.legend(&mut at, "width=\"2\" height=\"10\" fill=\"#b5b5b5\"", "forgotten");
+        at.1 + 44.0
+    }
+
+    /// One more entry of the legend, on a new line if need be.
+    fn legend(&mut self, at: &mut (f64, f64), swatch: &str, label: &str) {
+        let width = 44.0 + 8.2 * label.chars().count() as f64;
+        if at.0 + width > RIGHT + 26.0 {
+            *at = (LEFT, at.1 + 20.0);
+        }
+        let (x, y) = *at;
+        let _ = writeln!(self.out, "<rect x=\"{x}\" y=\"{}\" {swatch}/>", y - 11.0);
+        self.text(x + 18.0, y, 13, "start", "#222", label);
+        at.0 += width;
     }
 
     /// A stretch of time, with a line for every snapshot that is left of it.

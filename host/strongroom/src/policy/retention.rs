@@ -56,9 +56,13 @@ impl Retention {
         dropped.map(|judged| judged.snapshot.name.as_str()).collect()
     }
 
-    /// Whether no snapshot would be left of a repository that has some.
-    pub fn forgets_everything(&self) -> bool {
-        !self.snapshots.is_empty() && self.snapshots.iter().all(|judged| !judged.keep)
+    /// Sources of which no snapshot would be left.
+    pub fn emptied(&self) -> Vec<&str> {
+        let mut left: BTreeMap<&str, bool> = BTreeMap::new();
+        for judged in &self.snapshots {
+            *left.entry(&judged.snapshot.source).or_default() |= judged.keep;
+        }
+        left.into_iter().filter(|(_, left)| !left).map(|(source, _)| source).collect()
     }
 
     /// The same, about one source alone. All snapshots of others are left out of it, and so are kept.

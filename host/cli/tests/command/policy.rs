@@ -1,0 +1,71 @@
+//! `policy`, and what a policy does to a backup.
+
+use std::fs;
+
+use redb::Database;
+
+use crate::place::{ACCOUNTS, Place};
+
+#[test]
+fn what_looks_like_an_accident_is_refused_until_it_is_accepted() {
+    let place = Place::small();
+    place.ok("backup app.redb --name first");
+    {
+        let db = Database::open(place.path("app.redb")).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.delete_table(ACCOUNTS).unwrap();
+        txn.commit().unwrap();
+    }
+    let said = place.fails("backup app.redb --name second", 13, &["table accounts is gone", "--accept"]);
+    assert!(said.contains("of 2011 entries are left, and 50 % may be lost"), "{said}");
+    assert_eq!(place.json("snapshots").len(), 1);
+    let ran = place.run("backup app.redb --name second --accept");
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stderr.contains("accepted on request"), "{}", ran.stderr);
+    place.ok("backup app.redb --name third");
+    place.ok("verify --read-data");
+}
+
+#[test]
+fn settings_reach_the_policy() {
+    let place = Place::small();
+    place.ok("backup app.redb --name first --set leave-out=tags");
+    let tables: Vec<_> = place.json("tables first").iter().map(|table| table["name"].clone()).collect();
+    assert_eq!(tables, ["accounts", "head"]);
+    place.fails("backup app.redb --set nonsense", 2, &["NAME=VALUE"]);
+}
+
+#[test]
+fn a_policy_is_checked() {
+    let place = Place::empty();
+    let said = place.ok("policy check");
+    for words in ["imports  nothing", "strongroom:policy/retain@0.1.0", "retain    1,000", "given"] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    let lines = place.json("policy check");
+    assert_eq!(lines.len(), 10);
+    assert_eq!(lines[0]["imports"], serde_json::json!([]));
+    assert!(lines[9]["fuel"].as_u64() < lines[9]["fuel_budget"].as_u64());
+    fs::write(place.path("text.wasm"), "no component").unwrap();
+    place.fails("policy check text.wasm", 1, &["policy text.wasm: it is not a WebAssembly component"]);
+    place.fails("policy check nowhere.wasm", 1, &["nowhere.wasm"]);
+    place.fails("policy check --policy-fuel 1 --set keep-last=1", 14, &["--policy-fuel"]);
+}
+
+#[test]
+fn a_policy_is_tried_out() {
+    let place = Place::empty();
+    let run =
+        "policy simulate --every 1h --for 60d --keep-daily 7 --keep-weekly 4 --time-zone America/New_York";
+    let said = place.ok(&format!("{run} --svg kept.svg"));
+    assert!(said.starts_with("TIME (America/New_York)"), "{said}");
+    assert!(said.contains("Of 1,441 backups 10 are left"), "{said}");
+    let svg = fs::read_to_string(place.path("kept.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("Time zone America/New_York"));
+    let lines = place.json(run);
+    assert_eq!(lines.len(), 11);
+    assert_eq!(lines[10]["made"], 1441);
+    place.fails("policy simulate --every 1h --for 60d", 2, &["everything is kept"]);
+    place.fails("policy simulate --every 1 --for 60d --keep-last 1", 2, &["30min"]);
+    place.fails("policy simulate --every 2h --for 1h --keep-last 1", 1, &["1 to 1,000,000 backups"]);
+}
