@@ -38,6 +38,9 @@ seconds, under a time budget of one second; afterwards each byte of the database
 them is what it was, and at the end the snapshot is verified and restored. The components are in
 [tests/hostile](../tests/hostile/src), one small file each, and the suite in [tests/tests/hostile](../tests/tests/hostile).
 
+The engine's own calls out of order (copy before prepare, publish twice, plans and receipts that are noise) are tried in
+[guest/engine/tests](../guest/engine/tests/engine/garbage.rs).
+
 The suite writes this page: `UPDATE_DOCS=1 cargo test --release -p strongroom-tests --test hostile`. Without the variable it
 fails if the page says anything else than what it saw. `<dir>` stands for a directory of the test's. What the sandbox
 promises, and what it does not, is in [sandbox.md](sandbox.md).
