@@ -90,6 +90,7 @@ impl host::Repository for Repository {
             tables: globs(backup.tables),
             position: backup.position.map(str::to_owned),
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            leave_out: Vec::new(),
             full_scan: false,
             parts: 1,
             options: Vec::new(),

@@ -31,9 +31,12 @@ struct Entries {
     ahead: Vec<u8>,
 }
 
+/// A key and its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 impl Entries {
     /// The next key and its value: `key-len: u32 LE, value-len: u32 LE, key, value`.
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, Box<dyn std::error::Error>> {
+    fn next(&mut self) -> Result<Option<Entry>, Box<dyn std::error::Error>> {
         if !self.fill(8)? {
             return Ok(None);
         }

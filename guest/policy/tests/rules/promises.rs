@@ -91,7 +91,7 @@ proptest! {
     fn rules_are_joined_by_or(all in histories(), rules in rules()) {
         prop_assume!(!rules.is_empty());
         let together = names(kept(&borrowed(&rules), &all));
-        let apart = rules.iter().flat_map(|rule| names(kept(&borrowed(&[rule.clone()]), &all))).collect();
+        let apart = rules.iter().flat_map(|rule| names(kept(&borrowed(std::slice::from_ref(rule)), &all))).collect();
         prop_assert_eq!(together, apart);
     }
 

@@ -227,7 +227,8 @@ mod tests {
         };
         on_confined_thread("one", &walls, attempt).unwrap();
         // The next job, and this thread, are as they were.
-        on_own_thread("two", || Ok(assert_eq!(fs::read(outside.join("file")).unwrap(), b"text"))).unwrap();
+        let next = on_own_thread("two", || Ok(fs::read(outside.join("file")).unwrap()));
+        assert_eq!(next.unwrap(), b"text");
         assert_eq!(fs::read(outside.join("file")).unwrap(), b"text");
     }
 
