@@ -9,3 +9,4 @@ pub mod large;
 pub mod real;
 pub mod steps;
 pub mod strongroom_process;
+pub mod tools;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use redb::{Database, TableDefinition};
 use strongroom::{Backup, Budgets, Plugin, Run};
 use strongroom_tests::guests;
+use strongroom_tests::tools::componentize_py;
 
 const ACCOUNTS: TableDefinition<&str, u64> = TableDefinition::new("accounts");
 const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
@@ -103,12 +104,8 @@ fn the_example_in_rust_prints_a_database_and_a_snapshot_of_it() {
 
 #[test]
 fn the_example_in_python_prints_a_database_and_a_snapshot_of_it() {
-    let tool = std::env::var_os("COMPONENTIZE_PY").unwrap_or_else(|| "componentize-py".into());
-    if Command::new(&tool).arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "componentize-py is not installed, and CI must have it");
-        eprintln!("SKIPPED: componentize-py is not installed (pip install componentize-py==0.25.1)");
-        return;
-    }
+    let requirements = guests::root().join("examples/policies/python/requirements.txt");
+    let Some(tool) = componentize_py(&requirements, Path::new(env!("CARGO_TARGET_TMPDIR"))) else { return };
     let dir = tempfile::tempdir().unwrap();
     let built = dir.path().join("to_jsonl.wasm");
     let mut command = Command::new(tool);

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use strongroom::{Backup, Decision, ErrorCode, Policy, Repository, Timeline};
 
+use strongroom_tests::tools::{componentize_py, tool};
+
 use common::map::Maps;
 use common::repository;
 
@@ -36,19 +38,6 @@ fn wit() -> PathBuf {
 fn load(component: &Path) -> Policy {
     let policy = Policy::builder().cache_dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     policy.load(component).unwrap()
-}
-
-/// Runs a tool; `None` if it is not there or does not succeed, which has been said then.
-fn tool(command: &mut Command) -> Option<()> {
-    let why = match command.output() {
-        Ok(output) if output.status.success() => return Some(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(e) => e.to_string(),
-    };
-    let message = format!("NOT TESTED, because this tool does not do its work here: {command:?}\n{why}");
-    assert!(std::env::var_os("CI").is_none(), "{message}");
-    eprintln!("{message}");
-    None
 }
 
 /// Whether a file is newer than what it is made from.
@@ -148,15 +137,12 @@ fn python() {
     let wit_file = wit().join("admit.wit");
     if !is_new(&component, &[&files[..], &[wit_file]].concat()) {
         std::fs::copy(&files[0], dir.join("policy.py")).unwrap();
-        let bin = dir.join("tools/bin");
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv"]).arg(dir.join("tools"));
-        let mut install = Command::new(bin.join("pip"));
-        install.args(["install", "--quiet", "--requirement"]).arg(&files[1]);
-        let mut build = Command::new(bin.join("componentize-py"));
+        let Some(compiler) = componentize_py(&files[1], Path::new(env!("CARGO_TARGET_TMPDIR"))) else {
+            return;
+        };
+        let mut build = Command::new(compiler);
         build.current_dir(&dir).arg("-d").arg(wit()).args(["-w", "admitter", "componentize", "policy"]);
-        build.args(["--stub-wasi", "-o", "policy.wasm"]);
-        if [venv, install, build].iter_mut().try_for_each(tool).is_none() {
+        if tool(build.args(["--stub-wasi", "-o", "policy.wasm"])).is_none() {
             return;
         }
     }

@@ -26,9 +26,9 @@ pub(crate) struct Native {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Own {
     /// Run a plugin over a database or a snapshot
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Forget snapshots by rules, or by name
-    Forget(forget::Args),
+    Forget(Box<forget::Args>),
     /// Free what no snapshot needs any more
     Prune(prune::Args),
     /// Check or try out a policy

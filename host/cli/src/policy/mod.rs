@@ -26,7 +26,7 @@ enum Verb {
     /// Say what a policy decides, and what its answers cost
     Check(check::Args),
     /// Run a policy over an imagined time, and show what it keeps
-    Simulate(simulate::Args),
+    Simulate(Box<simulate::Args>),
 }
 
 pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
@@ -45,13 +45,16 @@ pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
     if let Some(mib) = args.policy_memory {
         budgets = budgets.memory(usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX));
     }
-    let builder = Policy::builder()
-        .budgets(budgets)
-        .on_compiling(|name| tracing::warn!("compiling policy {name}; the next run finds it compiled"));
+    let builder = Policy::builder().budgets(budgets);
     let mut policy = match &args.file {
         Some(file) => {
             let file = expand(native, file).map_err(|e| Error::new(ErrorCode::Invalid, format!("{e:#}")))?;
-            builder.load(file)?
+            // One in JavaScript or Python takes a while.
+            builder
+                .on_compiling(|name| {
+                    tracing::warn!("compiling policy {name}; the next run finds it compiled");
+                })
+                .load(file)?
         }
         None => builder.built_in()?,
     };
