@@ -313,6 +313,7 @@ fn a_database_in_use_is_refused_or_backed_up_as_of_one_moment() {
     place.fails(&["data", "backups"], "backup data/app.redb", 11, &["data/app.redb is open", "native"]);
     assert_eq!(fs::read_dir(place.path("backups")).unwrap().count(), 0);
     drop(db);
+    place.ok("backup data/app.redb --name before");
 
     let mut shared = Database::builder();
     let shared = shared.set_concurrency_mode(ConcurrencyMode::SingleWriter);

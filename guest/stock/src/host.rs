@@ -36,7 +36,8 @@ impl Program for Stock {
     }
 
     fn adapt(command: clap::Command) -> clap::Command {
-        command.bin_name("strongroom").after_help(HERE)
+        let codes = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        command.bin_name("strongroom").after_help(HERE).after_long_help(format!("{codes}\n\n{HERE}"))
     }
 }
 
