@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// How many different pairs of types a process can read at once. redb's code is compiled once more for each.
-pub(super) const READ_PAIRS: usize = 16;
+/// How many different pairs of types a process can read at once. redb's code is compiled once more for each. In a
+/// component there are no threads that read at the same time.
+pub(super) const READ_PAIRS: usize = if cfg!(target_family = "wasm") { 4 } else { 16 };
 /// How many it can write at once. Writing is most of redb's code, and a sink writes one table at a time.
-pub(super) const WRITE_PAIRS: usize = 4;
+pub(super) const WRITE_PAIRS: usize = if cfg!(target_family = "wasm") { 1 } else { 4 };
 const PAIRS: usize = READ_PAIRS + WRITE_PAIRS;
 
 /// How long to wait for a pair. Nobody waits for ever, for whoever holds the pairs may be waiting for this caller.
@@ -201,8 +202,14 @@ macro_rules! pairs {
     };
 }
 
+#[cfg(not(target_family = "wasm"))]
 static READING: [&dyn Reading; READ_PAIRS] = pairs!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+#[cfg(not(target_family = "wasm"))]
 static WRITING: [&dyn Writing; WRITE_PAIRS] = pairs!(16 17 18 19);
+#[cfg(target_family = "wasm")]
+static READING: [&dyn Reading; READ_PAIRS] = pairs!(0 1 2 3);
+#[cfg(target_family = "wasm")]
+static WRITING: [&dyn Writing; WRITE_PAIRS] = pairs!(4);
 static PROBING: &dyn Probing = &Pair::<{ 2 * PROBE }, { 2 * PROBE + 1 }>;
 
 /// The pair of slots that is only used while this is held, and only for opens that are meant to fail.
