@@ -268,13 +268,37 @@ fn the_verbs_say_what_the_native_command_says() {
     for (args, words) in [
         ("frobnicate", "unrecognized subcommand"),
         ("demo", "native"),
-        ("forget --keep-last 3", "native"),
+        ("forget --keep-last 3", "--keep-last"),
+        ("policy check", "native"),
         ("backup data/app.redb --threads 2", "one thread"),
         ("verify --memory 100", "-W max-memory-size"),
         ("backup data/app.redb --permission-override", "chmod"),
     ] {
         place.fails(&["data", "backups"], args, 2, &[words]);
     }
+}
+
+#[test]
+fn what_is_forgotten_and_pruned_is_so_for_both() {
+    let place = Place::new();
+    place.ok("backup data/app.redb --name one");
+    let db = Database::open(place.path("data/app.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.delete_table(BLOBS).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    place.ok("backup data/app.redb --name two");
+    let both = ["data", "backups"];
+    place.fails(&both, "forget one two", 1, &["no snapshot would be left"]);
+    place.fails(&both, "forget one three", 1, &["three"]);
+    assert_eq!(place.json("forget one --dry-run")[0]["forgotten"], 1);
+    assert_eq!(names(&place.repository()), ["one", "two"]);
+    let freed = place.json("forget one --prune")[1]["bytes_freed"].as_u64().unwrap();
+    assert!(freed > 0);
+    assert_eq!(names(&place.repository()), ["two"]);
+    assert_eq!(place.json("prune --dry-run")[0]["bytes_freed"], 0);
+    assert_whole(&place.repository());
+    assert!(!place.path("backups/lock").exists());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::exit;
-use crate::verbs::{backup, cat, get, restore, snapshots, tables, verify};
+use crate::verbs::{backup, cat, get, prune, restore, snapshots, tables, verify};
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -86,6 +86,8 @@ pub(crate) enum Verb<Own: Subcommand> {
     Get(get::Args),
     /// Print a table of a snapshot
     Cat(cat::Args),
+    /// Free what no snapshot needs any more
+    Prune(prune::Args),
     #[command(flatten)]
     Own(Own),
 }

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use strongroom_core::{Bar, Comparison, Depth, Restored, Result, Snapshot, Snapshots, Table, Verified};
+use strongroom_core::{
+    Bar, Comparison, Depth, Pruned, Restored, Result, Snapshot, Snapshots, Table, Verified,
+};
 
 use crate::args::Global;
 use crate::policy::PolicyArgs;
@@ -119,6 +121,10 @@ pub trait Repository {
     fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
+    /// Takes snapshots away, by their names.
+    fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()>;
+    /// Frees what no snapshot needs; packs of which more than so many thousandths are unused are rewritten.
+    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned>;
     /// Compares a database file with a snapshot.
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
     /// Goes through the entries of a table of a snapshot, in its own order.

@@ -23,12 +23,13 @@ pub use output::table::{Side, Table};
 pub use paths::expand;
 pub use policy::PolicyArgs;
 pub use session::Session;
+pub use verbs::forget::{Forgetting, forget};
 pub use verbs::verify::describe;
 
 use args::{Args, Verb};
 
 /// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
-pub const NATIVE_ONLY: [&str; 7] = ["component", "demo", "drill", "forget", "policy", "prune", "run"];
+pub const NATIVE_ONLY: [&str; 5] = ["component", "demo", "drill", "policy", "run"];
 
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -60,6 +61,7 @@ fn run<P: Program>(global: Global, verb: Verb<P::Own>) -> anyhow::Result<()> {
         Verb::Tables(args) => verbs::tables::run(&session, &args),
         Verb::Get(args) => verbs::get::run(&session, &args),
         Verb::Cat(args) => verbs::cat::run(&session, &args),
+        Verb::Prune(args) => verbs::prune::run(&session, &args),
         Verb::Own(verb) => program.own(&session, verb),
     };
     session.bar.clear();

@@ -73,7 +73,7 @@ impl<'h> Session<'h> {
     }
 
     /// The repository to read from; without `--repo`, in the current directory.
-    pub(crate) fn repository(&self) -> anyhow::Result<Box<dyn Repository + 'h>> {
+    pub fn repository(&self) -> anyhow::Result<Box<dyn Repository + 'h>> {
         self.host.repository(&self.repository_dir()?, &self.bar)
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Component as Part, Path, PathBuf};
 
 use strongroom_command::host::{self, Special};
-use strongroom_command::{Global, Host, Program, Session, usage};
+use strongroom_command::{Forgetting, Global, Host, Program, Session, forget, usage};
 use strongroom_core::{Bar, Error, ErrorCode, Result};
 use wasip2::filesystem::preopens::get_directories;
 
@@ -23,16 +23,48 @@ pub(crate) struct Stock {
     verbosity: u8,
 }
 
+/// The verbs that are another's elsewhere.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Own {
+    /// Forget snapshots by name
+    Forget(Forget),
+    #[command(flatten)]
+    Elsewhere(Elsewhere),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+    forget app-20260131T101500Z --prune
+
+By rules (--keep-daily 7 and the like) forgets the native strongroom command: the
+rules are a component, which only a host can run.")]
+pub(crate) struct Forget {
+    /// Forget these snapshots, by their whole names
+    #[arg(value_name = "SNAPSHOT", required = true)]
+    names: Vec<String>,
+
+    #[command(flatten)]
+    how: Forgetting,
+}
+
 impl Program for Stock {
-    type Own = Elsewhere;
+    type Own = Own;
 
     fn start(global: &Global) -> anyhow::Result<Self> {
         let verbosity = if global.quiet { 0 } else { global.verbose.saturating_add(1) };
         Ok(Self { json: global.json, verbosity })
     }
 
-    fn own(&self, _session: &Session<'_>, verb: Elsewhere) -> anyhow::Result<()> {
-        Err(usage(format!("`{}` is a verb of the native strongroom command only", verb.0)))
+    fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {
+        match verb {
+            Own::Forget(args) => {
+                forget(session, session.repository()?.as_ref(), &args.names, None, &args.how)
+            }
+            Own::Elsewhere(verb) => {
+                Err(usage(format!("`{}` is a verb of the native strongroom command only", verb.0)))
+            }
+        }
     }
 
     fn adapt(command: clap::Command) -> clap::Command {

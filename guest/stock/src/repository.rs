@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Each};
 use strongroom_core::{
-    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Restored, Result, Snapshot, Snapshots, Table,
-    Verified, readable,
+    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Restored, Result, Snapshot,
+    Snapshots, Table, Verified, readable,
 };
 use strongroom_store::frame::Decoder;
 
@@ -144,6 +144,23 @@ impl host::Repository for Repository {
             _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
         self.read(|| Ok(engine::verify(snapshot, depth)?.into()))
+    }
+
+    fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()> {
+        self.run((!dry_run).then_some("a forget"), || {
+            let (there, _) = engine::snapshots()?;
+            // A dry run of the engine says which of them are not there.
+            engine::forget(names, true)?;
+            let left = there.iter().any(|snapshot| !names.contains(&snapshot.name));
+            if !left && !allow_empty {
+                return Err(Error::new(ErrorCode::Invalid, strongroom_core::NOTHING_LEFT));
+            }
+            if dry_run { Ok(()) } else { Ok(engine::forget(names, false)?) }
+        })
+    }
+
+    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
+        self.run((!dry_run).then_some("a prune"), || Ok(engine::prune(max_unused, dry_run)?.into()))
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {

@@ -3,16 +3,12 @@
 use std::io;
 use std::time::SystemTime;
 
-use serde::Serialize;
-use strongroom::{
-    Damage, Decision, Error, ErrorCode, Forget, Judged, Prune, Repository, Retention, TimeZone,
-};
-use strongroom_command::{PolicyArgs, Session, Side, Table, usage};
-use strongroom_core::text::{count, counted, visible};
+use strongroom::{Damage, Decision, Error, ErrorCode, Judged, Retention, TimeZone};
+use strongroom_command::{Forgetting, PolicyArgs, Session, Side, Table, forget, usage};
+use strongroom_core::text::visible;
 
 use crate::native::Native;
 use crate::policy::{self, Keep, clock};
-use crate::prune;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -37,32 +33,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOURCE", conflicts_with = "names")]
     source: Option<String>,
 
-    /// Only say what would be forgotten
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Also if no snapshot would be left
-    #[arg(long)]
-    allow_empty: bool,
-
-    /// Free what no snapshot needs any more
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    how: Forgetting,
 
     #[command(flatten)]
     keep: Keep,
 
     #[command(flatten)]
     policy: PolicyArgs,
-}
-
-/// What was done, for programs.
-#[derive(Serialize)]
-struct Done {
-    dry_run: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kept: Option<usize>,
-    forgotten: usize,
 }
 
 pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
@@ -96,7 +74,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         session.bar.clear();
         let zone = args.policy.time_zone.as_deref().map_or(Ok(TimeZone::utc()), TimeZone::named)?;
         print(session, &plan, &zone)?;
-        if let Some(source) = plan.emptied().first().filter(|_| !args.allow_empty) {
+        if let Some(source) = plan.emptied().first().filter(|_| !args.how.allow_empty) {
             let message = format!(
                 "no snapshot of source {} would be left, so nothing was forgotten; if that is what you want, allow it with \
                  --allow-empty",
@@ -110,37 +88,12 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     } else {
         (args.names.clone(), None, None)
     };
-    carry_out(session, args, &repository, &names, kept)?;
+    let repository = session.repository()?;
+    forget(session, repository.as_ref(), &names, kept, &args.how)?;
     match failure {
         Some(e) => Err(e.into()),
         None => Ok(()),
     }
-}
-
-/// Forgets these snapshots, or says that it would.
-fn carry_out(
-    session: &Session<'_>,
-    args: &Args,
-    repository: &Repository,
-    names: &[String],
-    kept: Option<usize>,
-) -> anyhow::Result<()> {
-    if !names.is_empty() {
-        repository.forget(names, &Forget::new().dry_run(args.dry_run).allow_empty(args.allow_empty))?;
-    }
-    if session.json() {
-        let done = Done { dry_run: args.dry_run, kept, forgotten: names.len() };
-        session.print_json("forgotten", &done)?;
-    } else {
-        let kept = kept.map_or_else(String::new, |kept| format!(", {} kept", count(kept as u64)));
-        let would = if args.dry_run { " would be" } else { "" };
-        session.say(format!("{}{would} forgotten{kept}.", counted(names.len() as u64, "snapshot")))?;
-    }
-    // A dry run cannot say what a prune would free once they are gone.
-    if args.prune && !args.dry_run {
-        prune::report(session, &repository.prune(&Prune::new())?, false)?;
-    }
-    Ok(())
 }
 
 /// Every snapshot, with verdict and reason.

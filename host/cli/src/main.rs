@@ -8,7 +8,6 @@ mod forget;
 mod interrupt;
 mod native;
 mod policy;
-mod prune;
 mod repository;
 mod run;
 mod trace;

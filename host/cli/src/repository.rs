@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Comparison, Decision, Depth, Error, ErrorCode, RedbStore, Repository, Restored, Result, Snapshot,
-    Snapshots, Table, Verified,
+    Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repository, Restored,
+    Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 
@@ -67,6 +67,14 @@ impl host::Repository for Native<'_> {
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
         self.repository.verify(snapshot, depth)
+    }
+
+    fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()> {
+        self.repository.forget(names, &Forget::new().dry_run(dry_run).allow_empty(allow_empty))
+    }
+
+    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
+        self.repository.prune(&Prune::new().max_unused(max_unused).dry_run(dry_run))
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {

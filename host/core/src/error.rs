@@ -4,6 +4,10 @@ use std::fmt;
 
 use strongroom_store as store;
 
+/// Why not all snapshots are forgotten unless that is asked for.
+pub const NOTHING_LEFT: &str = "no snapshot would be left, so nothing was forgotten; if that is what you want, allow it \
+                                with --allow-empty or Forget::allow_empty";
+
 /// What went wrong, as far as a caller can act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

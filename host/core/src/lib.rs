@@ -15,7 +15,7 @@ pub mod text;
 
 pub use bar::Bar;
 pub use comparison::{Comparison, Difference, Drilled};
-pub use error::{Error, ErrorCode, Result};
+pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};
 pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};

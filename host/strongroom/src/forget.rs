@@ -55,11 +55,7 @@ impl Repository {
             engine.call(|engine, store| engine.call_forget(store, &names, true))?;
             let left = there.iter().filter(|snapshot| !names.contains(&snapshot.name)).count();
             if left == 0 && !names.is_empty() && !forget.allow_empty {
-                return Err(Error::new(
-                    ErrorCode::Invalid,
-                    "no snapshot would be left, so nothing was forgotten; if that is what you want, allow it with \
-                     --allow-empty or Forget::allow_empty",
-                ));
+                return Err(Error::new(ErrorCode::Invalid, strongroom_core::NOTHING_LEFT));
             }
             if forget.dry_run {
                 return Ok(());

@@ -6,6 +6,7 @@ use strongroom::Error;
 
 use crate::page::Place;
 use crate::plugins::{builder, run};
+use crate::policies::policy;
 use crate::text::TEN_INSTANCES;
 use crate::{Attack, Seen, common};
 
@@ -34,6 +35,11 @@ const GREEDY: &str = r#"(component
     (func $run (result (result)) (canon lift (core func $i "run")))
     (instance $command (export "run" (func $run)))
     (export "wasi:cli/run@0.2.0" (instance $command)))"#;
+
+const POLICY_OF_ANOTHER_VERSION: &str = r#"(component
+    (component $retain)
+    (instance $i (instantiate $retain))
+    (export "strongroom:policy/retain@0.9.0" (instance $i)))"#;
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let whole = wat::parse_str(OTHER_VERSION).unwrap();
@@ -65,12 +71,26 @@ pub fn attacks() -> Vec<Attack> {
     let mut attacks = Vec::new();
     for (tried, bytes) in files() {
         let bytes: Arc<[u8]> = bytes.into();
-        let other = Arc::clone(&bytes);
+        let (other, another) = (Arc::clone(&bytes), Arc::clone(&bytes));
         let plugin = Box::new(move |_: &_| refused(builder("hostile", &*bytes).build()));
         attacks.push(Attack { place: Place::Plugin, tried, run: plugin });
+        let policy = move |_: &_| refused(policy().bytes("hostile", &another));
+        attacks.push(Attack { place: Place::Policy, tried, run: Box::new(policy) });
         let engine = move |_: &_| refused(common::builder().component(&*other).build());
         attacks.push(Attack { place: Place::Engine, tried, run: Box::new(engine) });
     }
+    attacks.push(Attack {
+        place: Place::Policy,
+        tried: "a policy of another version",
+        run: Box::new(|_| {
+            refused(policy().bytes("hostile", &wat::parse_str(POLICY_OF_ANOTHER_VERSION).unwrap()))
+        }),
+    });
+    attacks.push(Attack {
+        place: Place::Policy,
+        tried: "the engine itself as a policy",
+        run: Box::new(|_| refused(policy().bytes("hostile", strongroom::ENGINE))),
+    });
     attacks.push(Attack {
         place: Place::Plugin,
         tried: "the engine itself as a plugin",

@@ -13,6 +13,7 @@ mod broken;
 mod engines;
 mod page;
 mod plugins;
+mod policies;
 mod text;
 mod world;
 
@@ -51,7 +52,8 @@ fn every_attack_is_contained_and_the_page_says_how() {
     }
     let world = World::new();
     let mut rows = Vec::new();
-    for attack in broken::attacks().into_iter().chain(plugins::attacks()).chain(engines::attacks()) {
+    let places = [plugins::attacks(), policies::attacks(), engines::attacks()];
+    for attack in broken::attacks().into_iter().chain(places.into_iter().flatten()) {
         world.fill_data();
         let before = world.state();
         eprint!("{:?}, {}: ", attack.place, attack.tried);

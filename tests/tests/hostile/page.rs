@@ -12,14 +12,21 @@ use crate::{Seen, WITHIN};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Plugin,
+    Policy,
     Engine,
 }
 
-const PLACES: [(Place, &str); 2] = [
+const PLACES: [(Place, &str); 3] = [
     (
         Place::Plugin,
         "## As a plugin\n\nGranted the database, `/data` to write and `/readonly` to read, 64 MiB of memory, 1 MiB of stdout, \
          64 KiB of stderr and one second.\n",
+    ),
+    (
+        Place::Policy,
+        "## As a policy\n\nAsked what to keep, with 500 million units of fuel and 64 MiB of memory, and granted nothing at all. One that fails \
+         keeps everything (asked which tables to take: takes all; asked whether to accept a snapshot: it is published), and \
+         the command says so and ends with the exit code below.\n",
     ),
     (
         Place::Engine,

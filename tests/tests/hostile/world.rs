@@ -45,6 +45,10 @@ impl World {
         Arc::new(RedbStore::open(&self.at("app.redb")).unwrap())
     }
 
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     pub fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

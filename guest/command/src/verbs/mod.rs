@@ -2,7 +2,9 @@
 
 pub(crate) mod backup;
 pub(crate) mod cat;
+pub(crate) mod forget;
 pub(crate) mod get;
+pub(crate) mod prune;
 pub(crate) mod restore;
 pub(crate) mod snapshots;
 pub(crate) mod tables;

@@ -1,10 +1,9 @@
 //! `prune`
 
-use strongroom::{Prune, Pruned};
-use strongroom_command::Session;
+use strongroom_core::Pruned;
 use strongroom_core::text::{counted, size};
 
-use crate::native::Native;
+use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -27,6 +26,9 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
+/// Packs of which more is unused are rewritten unless it is said otherwise, in thousandths.
+pub(crate) const MAX_UNUSED: u32 = 50;
+
 /// `5%`, `0.5`: percent as thousandths.
 fn permille(text: &str) -> Result<u32, String> {
     let percent: Option<f64> = text.strip_suffix('%').unwrap_or(text).parse().ok();
@@ -36,9 +38,10 @@ fn permille(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "give a percentage, 0% to 100%".to_owned())
 }
 
-pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
-    let repository = native.open(&session.repository_dir()?, &session.bar)?;
-    let pruned = repository.prune(&Prune::new().max_unused(args.max_unused).dry_run(args.dry_run))?;
+pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
+    let repository = session.repository()?;
+    session.go_on()?;
+    let pruned = repository.prune(args.max_unused, args.dry_run)?;
     report(session, &pruned, args.dry_run)
 }
 
