@@ -58,6 +58,32 @@ impl wit::Guest for Hostile {
         Ok(draft.snapshot)
     }
 
+    fn draft_tables(_draft: wit::Draft) -> Result<Vec<wit::Table>> {
+        Ok(Vec::new())
+    }
+
+    fn digest(_store: String, _only: Option<Vec<String>>) -> Result<wit::Digested> {
+        Ok(wit::Digested { id: "\x1b[2J".to_owned(), tables: Vec::new() })
+    }
+
+    fn forget(_names: Vec<String>, _dry_run: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn prune(_max_unused: u32, _dry_run: bool) -> Result<wit::Pruned> {
+        Ok(wit::Pruned {
+            snapshots: 0,
+            packs_removed: u64::MAX,
+            packs_written: u64::MAX,
+            objects_removed: u64::MAX,
+            objects_moved: u64::MAX,
+            bytes_freed: i64::MIN,
+            bytes_moved: u64::MAX,
+            bytes_unused: u64::MAX,
+            bytes_left: u64::MAX,
+        })
+    }
+
     fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
         Ok((Vec::new(), Vec::new()))
     }
