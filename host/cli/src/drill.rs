@@ -49,11 +49,9 @@ struct Done<'d> {
 pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = native.open(&session.repository_dir()?, &session.bar)?;
     session.go_on()?;
-    let mut drill = Drill::new();
-    if let Some(dir) = &args.dir {
-        drill = drill.dir(expand(native, dir)?);
-    }
-    let drilled = repository.drill(&args.snapshot, &drill)?;
+    let dir = args.dir.as_deref().map_or_else(|| Ok(std::env::temp_dir()), |dir| expand(native, dir))?;
+    native.confine(&[repository.dir()], &[&dir])?;
+    let drilled = repository.drill(&args.snapshot, &Drill::new().dir(dir))?;
     session.bar.clear();
     let comparison = &drilled.comparison;
     let took = drilled.restoring + drilled.checking + drilled.comparing;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +21,7 @@ pub(crate) struct Native {
     timeout: Option<u32>,
     component: Option<PathBuf>,
     landlock: bool,
+    confined: OnceLock<()>,
 }
 
 /// The verbs that only this program has.
@@ -62,6 +64,7 @@ impl Program for Native {
             timeout: budgets.timeout,
             component: budgets.component.clone(),
             landlock,
+            confined: OnceLock::new(),
         })
     }
 
@@ -119,6 +122,22 @@ impl Native {
     /// Whether the kernel is to confine what runs.
     pub(crate) fn landlock(&self) -> bool {
         self.landlock
+    }
+
+    /// Confines the command, once it has compiled and opened what it needs elsewhere, to the directories that are left for
+    /// the verb. The verbs that a run consists of need the same.
+    pub(crate) fn confine(&self, reading: &[&Path], writing: &[&Path]) -> Result<(), Error> {
+        // What is not there yet is made in the directory above it; what is not there to be read is told by the verb.
+        let there = |dir: &&Path| dir.exists();
+        let above = |dir: &&'_ Path| dir.ancestors().find(|dir| dir.exists()).map(Path::to_owned);
+        let reading: Vec<&Path> = reading.iter().filter(|dir| there(dir)).copied().collect();
+        let writing: Vec<PathBuf> = writing.iter().filter_map(above).collect();
+        let writing: Vec<&Path> = writing.iter().map(PathBuf::as_path).collect();
+        if self.landlock && self.confined.set(()).is_ok() {
+            let got = strongroom::confine(&reading, &writing)?;
+            tracing::info!(read = ?reading, write = ?writing, landlock = ?got, "the command is confined to these directories");
+        }
+        Ok(())
     }
 
     /// What stops a run.

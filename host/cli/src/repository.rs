@@ -15,6 +15,13 @@ pub(crate) struct Native<'h> {
     pub(crate) host: &'h crate::native::Native,
 }
 
+impl Native<'_> {
+    /// The command needs nothing but the repository from here on, and that to read.
+    fn reads(&self) -> Result<()> {
+        self.host.confine(&[self.repository.dir()], &[])
+    }
+}
+
 impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
         let policy = crate::policy::load(self.host, wanted.policy)?;
@@ -41,18 +48,22 @@ impl host::Repository for Native<'_> {
         if let Some(threads) = wanted.threads {
             backup = backup.threads(threads);
         }
+        self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.backup(&store, &backup)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {
+        self.reads()?;
         self.repository.snapshots()
     }
 
     fn find(&self, which: &str) -> Result<Snapshot> {
+        self.reads()?;
         self.repository.find(which)
     }
 
     fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
+        self.reads()?;
         self.repository.tables(snapshot)
     }
 
@@ -62,26 +73,34 @@ impl host::Repository for Native<'_> {
         if !wanted.tables.is_empty() {
             restore = restore.tables(wanted.tables);
         }
+        let parent = wanted.to.parent().filter(|parent| !parent.as_os_str().is_empty());
+        self.host.confine(&[self.repository.dir()], &[parent.unwrap_or(Path::new("."))])?;
         self.repository.restore(wanted.snapshot, wanted.to, &restore)
     }
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
+        self.reads()?;
         self.repository.verify(snapshot, depth)
     }
 
     fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()> {
+        self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.forget(names, &Forget::new().dry_run(dry_run).allow_empty(allow_empty))
     }
 
     fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
+        self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.prune(&Prune::new().max_unused(max_unused).dry_run(dry_run))
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {
-        self.repository.compare(snapshot, &Arc::new(RedbStore::open(database)?))
+        let store = Arc::new(RedbStore::open(database)?);
+        self.reads()?;
+        self.repository.compare(snapshot, &store)
     }
 
     fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {
+        self.reads()?;
         self.repository.scan(snapshot, table, each)
     }
 }

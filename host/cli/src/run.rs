@@ -80,14 +80,24 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         budgets = budgets.output_bytes(u64::from(mib) << 20);
     }
     let mut run = Run::new().cancel_with(native.cancel()).args(&args.args);
+    let (mut reading, mut writing) = (Vec::new(), Vec::new());
+    if args.snapshot.is_some() {
+        reading.push(session.repository_dir()?);
+    }
     for Dir { host, guest, read_only } in &args.dirs {
         let host = session.expand(host)?;
+        if *read_only {
+            reading.push(host.clone())
+        } else {
+            writing.push(host.clone())
+        }
         run = if *read_only { run.dir_read_only(host, guest) } else { run.dir(host, guest) };
     }
     let plugin = Plugin::builder(name, bytes).budgets(budgets).landlock(native.landlock()).build()?;
     session.go_on()?;
     // The moment that the plugin sees, after what takes long.
     let store = store(native, session, args)?;
+    native.confine(&paths(&reading), &paths(&writing))?;
     match plugin.run(&store, run) {
         Ok(0) => Ok(()),
         Ok(code) => Err(Exit(code).into()),
@@ -95,6 +105,10 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         Err(e) if e.code() == ErrorCode::Cancelled && !native.is_cancelled() => Ok(()),
         Err(e) => Err(e.into()),
     }
+}
+
+fn paths(dirs: &[PathBuf]) -> Vec<&Path> {
+    dirs.iter().map(PathBuf::as_path).collect()
 }
 
 /// What the plugin reads.

@@ -69,7 +69,7 @@ pub use policy::{
 pub use prune::Prune;
 pub use repository::Repository;
 pub use restore::Restore;
-pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder};
+pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder, confine};
 pub use source::Source;
 pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
 mod bad_input;
+mod confined;
 mod damage;
 mod drill;
 mod forget;

@@ -25,8 +25,8 @@ pub(crate) use bindings::exports::strongroom::kv::kv_store::{
 pub(crate) use bindings::strongroom::backup as wit_backup;
 pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
-pub use confine::Landlock;
 pub(crate) use confine::Walls;
+pub use confine::{Landlock, confine};
 pub(crate) use exceeded::{Exceeded, failure, root_cause};
 pub(crate) use instance::{Access, ENGINE, Instance, UNHARMED};
 pub(crate) use job::{on_confined_thread, on_lasting_thread, on_own_thread, panicked};
