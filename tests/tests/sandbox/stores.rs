@@ -182,17 +182,27 @@ fn a_store_that_breaks_its_promises_is_found_out() {
 }
 
 #[test]
-fn promises_that_do_not_matter_may_be_broken() {
+fn a_store_that_gives_fewer_entries_than_it_counts_is_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     let (repository, first, _) = with_a_snapshot(dir.path());
-    let good = Bad::new(How::MiscountsEntries);
-    let expected = repository.backup(&Arc::new(good.good.clone()), &Backup::new().name("good")).unwrap();
-    for how in [How::MiscountsEntries, How::GivesMoreThanAsked] {
-        let snapshot = repository.backup(&Bad::new(how), &Backup::new().name("bad").threads(3)).unwrap();
-        assert_eq!((&snapshot.id, snapshot.entries), (&expected.id, 210), "{how:?}");
-        assert!(restored(&repository, "bad") == good.good, "{how:?}");
-        std::fs::remove_file(repository.dir().join("snapshots/bad.json")).unwrap();
+    for threads in [1, 3] {
+        let bad = Bad::new(How::MiscountsEntries);
+        let e = repository.backup(&bad, &Backup::new().name("bad").threads(threads)).unwrap_err();
+        assert!(e.code() == ErrorCode::Io && e.to_string().contains("200 entries"), "{e}");
+        assert_unharmed(&repository, &first);
     }
+}
+
+#[test]
+fn a_promise_that_does_not_matter_may_be_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (repository, first, _) = with_a_snapshot(dir.path());
+    let bad = Bad::new(How::GivesMoreThanAsked);
+    let expected = repository.backup(&Arc::new(bad.good.clone()), &Backup::new().name("good")).unwrap();
+    let snapshot = repository.backup(&bad, &Backup::new().name("bad").threads(3)).unwrap();
+    assert_eq!((&snapshot.id, snapshot.entries), (&expected.id, 210));
+    assert!(restored(&repository, "bad") == bad.good);
+    std::fs::remove_file(repository.dir().join("snapshots/bad.json")).unwrap();
     std::fs::remove_file(repository.dir().join("snapshots/good.json")).unwrap();
     assert_unharmed(&repository, &first);
 }
