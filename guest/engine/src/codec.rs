@@ -29,7 +29,10 @@ impl Encoding {
             DELTA => {
                 Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote"))
             }
-            other => Err(Error::damaged(format!("stored in an unknown way ({other})"))),
+            other => Err(Error::new(
+                crate::Code::NewerFormat,
+                format!("stored in a way ({other}) that this version does not know"),
+            )),
         }
     }
 }

@@ -84,6 +84,16 @@ pub(crate) fn sound(bytes: &[u8]) -> Option<(Id, usize)> {
     (kind.id_of(&content) == id).then_some((id, stored.len()))
 }
 
+/// Whether these bytes begin with an object that was written so, and that only a later version can read.
+pub(crate) fn is_newer(bytes: &[u8]) -> bool {
+    let stored = bytes.strip_prefix(&MAGIC).and_then(|rest| {
+        let payload_len = u32::from_le_bytes(rest.get(8..12)?.try_into().ok()?) as usize;
+        bytes.get(..HEADER.checked_add(payload_len)?)
+    });
+    // The checksum is looked at first, so damage does not pass for this.
+    stored.is_some_and(|stored| matches!(open(stored), Err(e) if e.code == crate::Code::NewerFormat))
+}
+
 /// What an object says that it is, and its content, checked but for the id.
 fn open(stored: &[u8]) -> Result<(Kind, Id, Vec<u8>)> {
     let cut = || Error::damaged("an object is cut off");

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Place, Result};
+use crate::id::Id;
 use crate::vault::Vault;
 use crate::{index, pack, snapshot};
 
 /// The file that makes a directory a repository.
-const FILE: &str = "repository.json";
+pub(crate) const FILE: &str = "repository.json";
 /// The version of the format that this engine reads and writes.
 pub const FORMAT: u32 = 1;
 /// Held by whoever writes; made and read by the host, never by the engine.
@@ -16,7 +17,7 @@ pub const LOCK: &str = "lock";
 /// What begins the name of an unfinished file. Such a file means nothing once its run has ended.
 pub(crate) const UNFINISHED: &str = "tmp-";
 
-const DIRS: [&str; 3] = [pack::DIR, index::DIR, snapshot::DIR];
+pub(crate) const DIRS: [&str; 3] = [pack::DIR, index::DIR, snapshot::DIR];
 
 #[derive(Serialize, Deserialize)]
 struct About {
@@ -51,6 +52,57 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
                 about.version
             ),
         ));
+    }
+    Ok(())
+}
+
+/// Why the file that makes a directory a repository has to be made again; `None` if it need not be. Fails where nothing
+/// shows that this is a repository, and where a later version wrote.
+pub(crate) fn lacks_file(vault: &dyn Vault) -> Result<Option<&'static str>> {
+    let wrong = match check(vault) {
+        Ok(()) => return Ok(None),
+        Err(e) if matches!(e.code, Code::NoRepository | Code::Damaged) => e,
+        Err(e) => return Err(e),
+    };
+    let names = |dir| match vault.list(dir) {
+        Err(e) if e.code == Code::NotFound => Ok(Vec::new()),
+        names => names,
+    };
+    let (snapshots, unreadable) =
+        if names(snapshot::DIR)?.is_empty() { Default::default() } else { snapshot::all(vault)? };
+    if let Some(newer) = unreadable.into_iter().find(|file| file.error.code == Code::NewerFormat) {
+        return Err(newer.error);
+    }
+    let mut evident = !snapshots.is_empty();
+    let packs = if evident { Vec::new() } else { names(pack::DIR)? };
+    for id in packs.iter().filter_map(|name| Id::from_hex(name)) {
+        match pack::entries(vault, id) {
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+            Err(e) => return Err(e),
+            Ok(_) => {
+                evident = true;
+                break;
+            }
+        }
+    }
+    match wrong.code {
+        _ if !evident => Err(wrong),
+        Code::NoRepository => Ok(Some("it is missing")),
+        _ => Ok(Some("it is not what was written")),
+    }
+}
+
+/// Makes folders that are gone.
+pub(crate) fn make_folders(vault: &dyn Vault, dry_run: bool) -> Result<()> {
+    for dir in DIRS {
+        match vault.list(dir) {
+            Err(e) if e.code == Code::NotFound && dry_run => {
+                let message = format!("the folder {dir} is gone; a repair that is no dry run makes it again");
+                return Err(Error::damaged(message));
+            }
+            Err(e) if e.code == Code::NotFound => vault.make_dir(dir)?,
+            listed => drop(listed?),
+        }
     }
     Ok(())
 }
@@ -121,7 +173,7 @@ fn refuse_foreign(vault: &dyn Vault) -> Result<()> {
     }
 }
 
-fn create(vault: &dyn Vault) -> Result<()> {
+pub(crate) fn create(vault: &dyn Vault) -> Result<()> {
     let path = format!("{UNFINISHED}repository");
     match vault.remove(&path) {
         Err(e) if e.code != Code::NotFound => return Err(e),

@@ -105,7 +105,7 @@ pub fn verify(
 /// Objects that were looked at, so that what snapshots share is looked at once. Bounded: where there are more, what
 /// they share is looked at more often.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     branches: HashSet<u128>,
     others: HashSet<u128>,
 }
@@ -115,7 +115,7 @@ impl Seen {
     const OTHERS_MAX: usize = 1 << 20;
 
     /// `true` if it is new.
-    fn insert(&mut self, kind: Kind, id: &Id) -> bool {
+    pub(crate) fn insert(&mut self, kind: Kind, id: &Id) -> bool {
         let key = u128::from_be_bytes(id.0[..16].try_into().expect("sixteen bytes"));
         let (set, max) = match kind {
             Kind::Node { level: 0 } | Kind::Blob => (&mut self.others, Self::OTHERS_MAX),

@@ -64,6 +64,8 @@ impl From<crate::Error> for Failed {
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     let Change { packs, needed, lost, bad, broken, whole } = change;
+    // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
+    let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
     let mut waiting = 0;
     let needed: BTreeSet<Id> = needed.iter().copied().collect();
@@ -82,12 +84,12 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         }
         waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
-            write(vault, std::mem::take(&mut known), Vec::new(), lost, bad)?;
+            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, lost, bad)?);
             waiting = 0;
         }
     }
     let mut files = Vec::new();
-    for name in names(vault)?.into_iter().filter(|name| !broken.contains(name)) {
+    for name in names(vault)?.into_iter().filter(|name| fresh.contains(name) || !broken.contains(name)) {
         files.push(IndexFile::open(vault, &name)?);
     }
     // Files that are small beside what comes, or that name a lost pack, are merged: so their number grows with the
@@ -95,7 +97,7 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     files.sort_by_key(|file| file.entries);
     let (mut together, mut kept) = (Vec::new(), Vec::new());
     for file in files {
-        let lame = file.packs.iter().any(|pack| lost.contains(&pack.id));
+        let lame = !fresh.contains(&file.name) && file.packs.iter().any(|pack| lost.contains(&pack.id));
         if *whole || lame || (waiting > 0 && file.entries <= 2 * waiting) {
             waiting += file.entries;
             together.push(file);
@@ -108,7 +110,7 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     let new = if known.is_empty() && together.is_empty() {
         None
     } else {
-        write(vault, known, together, lost, bad)?
+        write(vault, known, together, &fresh, lost, bad)?
     };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
@@ -155,11 +157,17 @@ fn write(
     vault: &dyn Vault,
     packs: Vec<(Pack, Vec<Entry>)>,
     files: Vec<IndexFile>,
+    fresh: &HashSet<String>,
     lost: &HashSet<Id>,
     bad: &HashSet<(Id, Id)>,
 ) -> Result<Option<String>, Failed> {
+    let holds = |file: &IndexFile, pack: &Pack| fresh.contains(&file.name) || !lost.contains(&pack.id);
     let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
-    all.extend(files.iter().flat_map(|file| &file.packs).filter(|pack| !lost.contains(&pack.id)));
+    // What this run has read comes before what others say, here and below.
+    for of_this_run in [true, false] {
+        let files = files.iter().filter(|file| fresh.contains(&file.name) == of_this_run);
+        all.extend(files.flat_map(|file| file.packs.iter().filter(|pack| holds(file, pack))));
+    }
     // Stable: what was just read of a pack comes before what index files say.
     all.sort_by_key(|pack| pack.id);
     all.dedup_by_key(|pack| pack.id);
@@ -172,7 +180,7 @@ fn write(
         });
         let mut sources: Vec<Source> = packs.collect();
         for file in files {
-            let number = |pack: &Pack| numbers.get(&pack.id).copied().filter(|_| !lost.contains(&pack.id));
+            let number = |pack: &Pack| numbers.get(&pack.id).copied().filter(|_| holds(&file, pack));
             let numbers = file.packs.iter().map(number).collect();
             sources.push(Source::File {
                 file: Box::new(file),

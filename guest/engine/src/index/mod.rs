@@ -270,6 +270,11 @@ pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
     names(vault)?.iter().try_fold(0, |bytes, name| Ok(bytes + vault.len(&format!("{DIR}/{name}"))?))
 }
 
+/// The names of the index files, whether they can be read or not.
+pub(crate) fn files(vault: &dyn Vault) -> Result<Vec<String>> {
+    names(vault)
+}
+
 /// The names of the index files.
 fn names(vault: &dyn Vault) -> Result<Vec<String>> {
     let mut names = vault.list(DIR)?;

@@ -3,6 +3,7 @@
 //! A pack is objects end to end, then its entries sorted by id, then a trailer. Every object has a checksum of its own,
 //! and the pack is named by the hash of entries and trailer, so that every byte of it is accounted for.
 
+mod taken;
 mod writer;
 
 pub(crate) use writer::Packer;
@@ -105,16 +106,31 @@ pub(crate) fn entries_or_salvage(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec
     let path = path(id);
     let file = vault.open(&path)?;
     match read_entries(file.as_ref(), id) {
-        Err(e) if e.code == Code::Damaged => salvage(file.as_ref(), id).place(&path),
+        Err(e) if e.code == Code::Damaged => {
+            let entries = salvage(file.as_ref()).place(&path)?.entries;
+            Ok((Pack { id, len: file.len()?, objects: entries.len() as u32 }, entries))
+        }
         read => read.place(&path),
     }
 }
 
-fn salvage(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
+/// What comes back of a file by the headers of the objects in it.
+pub(crate) struct Salvaged {
+    /// Each id once, sorted.
+    pub(crate) entries: Vec<Entry>,
+    /// All of the file was gone through.
+    pub(crate) complete: bool,
+    /// There are objects that only a later version can read.
+    pub(crate) newer: bool,
+}
+
+/// Goes through a file by the headers of objects, each of which is checked.
+pub(crate) fn salvage(file: &dyn VaultFile) -> Result<Salvaged> {
     const OBJECT_MAX: usize = object::HEADER + object::CONTENT_MAX;
     let len = file.len()?;
     let mut found = BTreeMap::new();
     let (mut at, mut window_at, mut window) = (0u64, 0u64, Vec::new());
+    let mut newer = false;
     while let Ok(offset) = u32::try_from(at)
         && at < len
         && found.len() < OBJECTS_MAX
@@ -134,12 +150,14 @@ fn salvage(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {
                 len as u64
             }
             // On to where the next one may begin.
-            None => rest[1..].iter().position(|byte| *byte == object::MAGIC[0]).map_or(rest.len(), |n| n + 1)
-                as u64,
+            None => {
+                newer |= object::is_newer(rest);
+                rest[1..].iter().position(|byte| *byte == object::MAGIC[0]).map_or(rest.len(), |n| n + 1)
+                    as u64
+            }
         };
     }
-    let entries: Vec<Entry> = found.into_values().collect();
-    Ok((Pack { id, len, objects: entries.len() as u32 }, entries))
+    Ok(Salvaged { entries: found.into_values().collect(), complete: at >= len, newer })
 }
 
 fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {

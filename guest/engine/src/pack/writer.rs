@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack};
-use crate::error::{Place, Result};
+use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack, taken};
+use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::object;
 use crate::vault::{Vault, VaultFile};
@@ -100,7 +100,11 @@ impl<'a> Packer<'a> {
         let Some(mut open) = self.open.take_if(|open| !open.entries.is_empty()) else { return Ok(()) };
         let mut entries: Vec<Entry> = open.entries.values().copied().collect();
         entries.sort_unstable_by_key(|entry| entry.id);
-        let (end, id) = end_of_pack(&entries);
+        let (mut end, mut id) = end_of_pack(&entries);
+        while taken::holds_more(self.vault, id, &entries)? {
+            open.add_again(&mut entries)?;
+            (end, id) = end_of_pack(&entries);
+        }
         open.buffer.extend_from_slice(&end);
         open.flush()?;
         open.file.sync().place(&open.path)?;
@@ -149,6 +153,20 @@ fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
 }
 
 impl Open {
+    /// Adds the first of these objects once more and lists that place: the pack gets another name by it.
+    fn add_again(&mut self, entries: &mut [Entry]) -> Result<()> {
+        self.flush()?;
+        let Some(entry) = entries.first_mut() else { return Ok(()) };
+        let stored = self.file.read(u64::from(entry.offset), entry.len as usize).place(&self.path)?;
+        if object::sound(&stored) != Some((entry.id, entry.len as usize)) {
+            let message = format!("{}: an object did not come back as it was written", self.path);
+            return Err(Error::new(Code::Io, message));
+        }
+        entry.offset = u32::try_from(self.written).expect("packs end long before 4 GiB");
+        self.buffer.extend_from_slice(&stored);
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<()> {
         self.file.write_at(self.written, &self.buffer).place(&self.path)?;
         self.written += self.buffer.len() as u64;

@@ -1,22 +1,22 @@
 //! One bit for each of many things.
 
 /// Bits, all of them zero at first.
-pub(super) struct Bits(Vec<u64>);
+pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
-    pub(super) fn new(len: u64) -> Self {
+    pub(crate) fn new(len: u64) -> Self {
         Self(vec![0; len.div_ceil(64) as usize])
     }
 
-    pub(super) fn get(&self, at: u64) -> bool {
+    pub(crate) fn get(&self, at: u64) -> bool {
         self.0[(at / 64) as usize] >> (at % 64) & 1 == 1
     }
 
-    pub(super) fn set(&mut self, at: u64) {
+    pub(crate) fn set(&mut self, at: u64) {
         self.0[(at / 64) as usize] |= 1 << (at % 64);
     }
 
-    pub(super) fn clear(&mut self, at: u64) {
+    pub(crate) fn clear(&mut self, at: u64) {
         self.0[(at / 64) as usize] &= !(1 << (at % 64));
     }
 }

@@ -23,23 +23,23 @@ const IGNORED: u32 = u32::MAX;
 
 /// Where something is said of an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     /// Which listing says it, and in which place.
-    pub(super) listing: usize,
-    pub(super) at: u64,
-    pub(super) entry: Entry,
+    pub(crate) listing: usize,
+    pub(crate) at: u64,
+    pub(crate) entry: Entry,
     /// The pack, by number.
-    pub(super) pack: usize,
+    pub(crate) pack: usize,
 }
 
 /// A pack that is there.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    pub(super) pack: Pack,
+pub(crate) struct Held {
+    pub(crate) pack: Pack,
     /// A sound index file names it rightly.
-    pub(super) named: bool,
+    pub(crate) named: bool,
     /// Its list is not known to be damaged.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
 }
 
 enum Listing {
@@ -55,25 +55,25 @@ enum Listing {
 type Block = Rc<Vec<Numbered>>;
 
 /// Everything that is listed, in a fixed order: of what is listed twice, the first counts.
-pub(super) struct Listings {
+pub(crate) struct Listings {
     listings: Vec<Listing>,
     /// All packs that are there.
-    pub(super) packs: Vec<Held>,
+    pub(crate) packs: Vec<Held>,
     /// Packs of which an index file says what is not so: they are gone, or have another length.
-    pub(super) lost: HashSet<Id>,
+    pub(crate) lost: HashSet<Id>,
     /// Index files, by name, that cannot be trusted, and all index files.
-    pub(super) broken: HashSet<String>,
+    pub(crate) broken: HashSet<String>,
     cache: RefCell<Vec<Option<(usize, u64, Block)>>>,
 }
 
 /// What cannot be listed within bounds, because the index names too little of what is there.
-pub(super) enum Opened {
+pub(crate) enum Opened {
     Listings(Box<Listings>),
     TooMuchUnknown,
 }
 
 impl Listings {
-    pub(super) fn open(vault: &dyn Vault) -> Result<Opened> {
+    pub(crate) fn open(vault: &dyn Vault) -> Result<Opened> {
         let mut index = Index::open(vault)?;
         index.check()?;
         let broken = index.damage().iter().filter_map(|(file, _)| Some(file.rsplit_once('/')?.1.to_owned()));
@@ -133,14 +133,14 @@ impl Listings {
     }
 
     /// How many entries each listing has.
-    pub(super) fn lengths(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = u64> {
         self.listings.iter().map(|listing| match listing {
             Listing::File { file, .. } => file.entries,
             Listing::Loose { entries, .. } => entries.len() as u64,
         })
     }
 
-    pub(super) fn location(&self, spot: &Spot) -> Location {
+    pub(crate) fn location(&self, spot: &Spot) -> Location {
         spot.entry.in_pack(self.packs[spot.pack].pack.id)
     }
 
@@ -179,7 +179,7 @@ impl Listings {
     }
 
     /// Where this object lies, as the first listing that has it says.
-    pub(super) fn find(&self, id: &Id) -> Result<Option<Spot>> {
+    pub(crate) fn find(&self, id: &Id) -> Result<Option<Spot>> {
         for listing in 0..self.listings.len() {
             if let Some(spot) = self.find_in(listing, id)? {
                 return Ok(Some(spot));
@@ -189,12 +189,12 @@ impl Listings {
     }
 
     /// Everything that is said of this object, in the order of the listings.
-    pub(super) fn find_all(&self, id: &Id) -> Result<Vec<Spot>> {
+    pub(crate) fn find_all(&self, id: &Id) -> Result<Vec<Spot>> {
         (0..self.listings.len()).filter_map(|listing| self.find_in(listing, id).transpose()).collect()
     }
 
     /// Goes through all objects in the order of their ids, with all that is said of each, in the order of the listings.
-    pub(super) fn each(&self, mut see: impl FnMut(&[Spot]) -> Result<()>) -> Result<()> {
+    pub(crate) fn each(&self, mut see: impl FnMut(&[Spot]) -> Result<()>) -> Result<()> {
         let mut streams: Vec<Stream<'_>> = (0..self.listings.len())
             .map(|listing| Stream { listings: self, listing, next: 0, block: None })
             .collect();

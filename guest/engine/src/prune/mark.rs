@@ -22,23 +22,23 @@ const DAMAGE_MAX: usize = 1000;
 const TELL: u64 = 1 << 20;
 
 /// One bit for each entry of each listing.
-pub(super) struct Marks(Vec<Bits>);
+pub(crate) struct Marks(Vec<Bits>);
 
 impl Marks {
-    pub(super) fn new(listings: &Listings) -> Self {
+    pub(crate) fn new(listings: &Listings) -> Self {
         Self(listings.lengths().map(Bits::new).collect())
     }
 
-    pub(super) fn get(&self, spot: &Spot) -> bool {
+    pub(crate) fn get(&self, spot: &Spot) -> bool {
         self.0[spot.listing].get(spot.at)
     }
 
-    pub(super) fn set(&mut self, spot: &Spot) {
+    pub(crate) fn set(&mut self, spot: &Spot) {
         self.0[spot.listing].set(spot.at);
     }
 
     /// The mark goes from one place of an object to another.
-    pub(super) fn shift(&mut self, from: &Spot, to: &Spot) {
+    pub(crate) fn shift(&mut self, from: &Spot, to: &Spot) {
         self.0[from.listing].clear(from.at);
         self.set(to);
     }

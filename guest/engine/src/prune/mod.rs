@@ -5,11 +5,11 @@
 //! next prune removes. What is needed is known from the snapshots alone: one that cannot be read ends the run.
 
 mod bits;
-mod listing;
-mod mark;
-mod nowhere;
-mod plan;
-mod sift;
+pub(crate) mod listing;
+pub(crate) mod mark;
+pub(crate) mod nowhere;
+pub(crate) mod plan;
+pub(crate) mod sift;
 
 use std::collections::HashSet;
 

@@ -4,7 +4,7 @@ use crate::error::{Code, Error, Result};
 use crate::vault::{Vault, VaultFile};
 
 /// A vault that takes everything and keeps nothing.
-pub(super) struct Nowhere;
+pub(crate) struct Nowhere;
 
 struct NoFile;
 

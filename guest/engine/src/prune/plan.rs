@@ -95,12 +95,12 @@ fn choose(
 }
 
 /// Whether the object that is said to lie there gives its content back.
-pub(super) fn is_sound(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<bool> {
+pub(crate) fn is_sound(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<bool> {
     Ok(stored(vault, listings, spot)?.is_some())
 }
 
 /// An object as it is stored, if what lies there gives its content back.
-pub(super) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<Option<Vec<u8>>> {
+pub(crate) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<Option<Vec<u8>>> {
     let file = match vault.open(&pack::path(listings.packs[spot.pack].pack.id)) {
         Err(e) if e.code == Code::NotFound => return Ok(None),
         file => file?,

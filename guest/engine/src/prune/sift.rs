@@ -140,12 +140,12 @@ impl Sieve<'_> {
     }
 }
 
-fn end_of(entry: &Entry) -> u64 {
+pub(crate) fn end_of(entry: &Entry) -> u64 {
     u64::from(entry.offset) + u64::from(entry.len)
 }
 
 /// How many of these objects are read at once; one at least.
-fn run_of(entries: &[Entry]) -> usize {
+pub(crate) fn run_of(entries: &[Entry]) -> usize {
     let start = u64::from(entries[0].offset);
     let fits = |pair: &[Entry]| {
         u64::from(pair[1].offset) <= end_of(&pair[0]) + GAP && end_of(&pair[1]) <= start + RUN
@@ -154,7 +154,7 @@ fn run_of(entries: &[Entry]) -> usize {
 }
 
 /// Takes finished packs away again that were not there before: nothing names them yet.
-pub(super) fn take_back(vault: &dyn Vault, packer: Packer<'_>, listings: &Listings) {
+pub(crate) fn take_back(vault: &dyn Vault, packer: Packer<'_>, listings: &Listings) {
     let before: HashSet<Id> = listings.packs.iter().map(|held| held.pack.id).collect();
     for pack in packer.done() {
         if !before.contains(&pack.id) {

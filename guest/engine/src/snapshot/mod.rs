@@ -1,5 +1,6 @@
 //! Snapshot files: the sole commit point.
 
+pub(crate) mod diagnosis;
 pub(crate) mod name;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub(crate) const DIR: &str = "snapshots";
 /// How the files end.
 const SUFFIX: &str = ".json";
 /// No snapshot file is longer.
-const LEN_MAX: usize = 1 << 20;
+pub(crate) const LEN_MAX: usize = 1 << 20;
 
 /// One backup, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,5 +20,6 @@ mod opened;
 mod prune;
 mod prune_history;
 mod prune_interrupted;
+mod repair;
 mod round_trip;
 mod snapshot_files;

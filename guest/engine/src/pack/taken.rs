@@ -1,0 +1,26 @@
+//! Whether the name of a new pack is that of a file that must stay.
+
+use super::{Entry, path, read_entries, salvage};
+use crate::error::{Code, Place, Result};
+use crate::id::Id;
+use crate::vault::Vault;
+
+/// Whether a file of this name holds anything that a new pack with these entries, sorted, lacks.
+///
+/// A sound pack of the same name has the same list, so the new one holds all of it. Another file can only bear the name
+/// because of damage (two packs may have been exchanged), and what still comes back of it must not be lost.
+pub(super) fn holds_more(vault: &dyn Vault, id: Id, entries: &[Entry]) -> Result<bool> {
+    let path = path(id);
+    let file = match vault.open(&path) {
+        Err(e) if e.code == Code::NotFound => return Ok(false),
+        file => file?,
+    };
+    match read_entries(file.as_ref(), id) {
+        Ok(_) => return Ok(false),
+        Err(e) if e.code == Code::Damaged => {}
+        Err(e) => return Err(e.at(path)),
+    }
+    let there = salvage(file.as_ref()).place(&path)?;
+    let lacks = |there: &Entry| entries.binary_search_by(|entry| entry.id.cmp(&there.id)).is_err();
+    Ok(there.newer || !there.complete || there.entries.iter().any(lacks))
+}

@@ -1,0 +1,237 @@
+//! Writes what was decided.
+
+use std::collections::HashSet;
+
+use super::Note;
+use super::look::{Found, Is};
+use super::places::{Places, State};
+use super::rescue::{Rescued, rescue};
+use crate::error::{Code, Place, Result};
+use crate::id::Id;
+use crate::index::{self, Change};
+use crate::pack::{self, Pack, Packer};
+use crate::progress::Progress;
+use crate::prune::nowhere::Nowhere;
+use crate::repository;
+use crate::vault::Vault;
+
+/// What is to be done.
+pub(super) struct Act<'a> {
+    pub(super) vault: &'a dyn Vault,
+    pub(super) dry_run: bool,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) places: &'a Places<'a>,
+    pub(super) found: &'a Found,
+    /// Why the file that makes this a repository has to be made again.
+    pub(super) lacks_file: Option<&'static str>,
+    /// Objects lie in packs of which the index does not say it.
+    pub(super) hidden: bool,
+}
+
+/// Does it, or says what would be done.
+pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
+    let mut notes: Vec<Note> = Vec::new();
+    notes.extend(act.lacks_file.map(|why| Note::new(repository::FILE, format!("{why}; made again"))));
+    let unfinished = repository::unfinished(act.vault)?;
+    notes.extend(unfinished.iter().map(|(path, _)| Note::new(path, "unfinished; removed")));
+    if !act.dry_run {
+        act.begin(&unfinished)?;
+    }
+    let packer = Packer::new(if act.dry_run { &Nowhere } else { act.vault }, "repair");
+    let spoilt = &act.found.spoilt;
+    let (rescued, written) = rescue(spoilt, act.places, packer, act.dry_run, act.progress)?;
+    let gone: Vec<usize> = (spoilt.iter().zip(&rescued))
+        .filter_map(|(file, rescued)| match file.is {
+            Is::Pack(number) if rescued.spare => Some(number),
+            _ => None,
+        })
+        .collect();
+    act.describe(&rescued, &mut notes);
+    let changes = act.index_changes(&written);
+    if changes && notes.is_empty() {
+        notes.push(Note::new(index::DIR, "made again from the lists of the packs"));
+    }
+    if !act.dry_run {
+        if changes {
+            act.index(&written)?;
+        }
+        act.remove(&gone, &written)?;
+    }
+    Ok(notes)
+}
+
+impl Act<'_> {
+    /// What is seen must last before anything is built on it: whoever was here before may have been stopped halfway.
+    fn begin(&self, unfinished: &[(String, u64)]) -> Result<()> {
+        let Self { vault, .. } = self;
+        vault.sync_dir("")?;
+        if self.lacks_file.is_some() {
+            repository::create(*vault)?;
+        }
+        let packs = self.places.listings.packs.iter();
+        let loose = packs.filter(|held| !held.named).map(|held| held.pack.id);
+        index::make_durable(*vault, &loose.collect::<Vec<_>>())?;
+        repository::DIRS.iter().try_for_each(|dir| vault.sync_dir(dir))?;
+        // `repository::create` has used the name of one of them.
+        for (path, _) in unfinished {
+            match vault.remove(path) {
+                Err(e) if e.code != Code::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn pack(&self, number: usize) -> Pack {
+        self.places.listings.packs[number].pack
+    }
+
+    /// Packs that stay and hold something, by number.
+    fn sound(&self) -> impl Iterator<Item = usize> {
+        (0..self.places.states.len()).filter(|number| self.places.states[*number] == State::Sound)
+    }
+
+    /// Whether the index has to say something else than it does.
+    fn index_changes(&self, written: &[Pack]) -> bool {
+        let listings = self.places.listings;
+        let packs = listings.packs.iter().zip(&self.places.states);
+        let differs =
+            |(held, state): (&crate::prune::listing::Held, &State)| held.named != (*state == State::Sound);
+        self.hidden
+            || !written.is_empty()
+            || !listings.lost.is_empty()
+            || !self.places.listings.broken.is_empty()
+            || !self.found.rotten.is_empty()
+            || packs.into_iter().any(differs)
+    }
+
+    /// A new index, from the lists of the packs alone.
+    fn index(&self, written: &[Pack]) -> Result<()> {
+        for path in &self.found.aside {
+            self.vault.rename(path, &aside(path))?;
+        }
+        let change = Change {
+            packs: self.sound().map(|number| self.pack(number).id).collect(),
+            needed: written.iter().map(|pack| pack.id).collect(),
+            bad: self.found.bad.clone(),
+            broken: index::files(self.vault)?.into_iter().collect(),
+            whole: true,
+            ..Change::default()
+        };
+        index::update(self.vault, change).place("while the index is written")
+    }
+
+    /// Packs whose content lies elsewhere now.
+    fn remove(&self, gone: &[usize], written: &[Pack]) -> Result<()> {
+        // One that was damaged may have been written again whole, under the same name.
+        let new: HashSet<Id> = written.iter().map(|pack| pack.id).collect();
+        for pack in gone.iter().map(|number| self.pack(*number)).filter(|pack| !new.contains(&pack.id)) {
+            match self.vault.remove(&pack.path()) {
+                Err(e) if e.code != Code::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        if gone.is_empty() { Ok(()) } else { self.vault.sync_dir(pack::DIR) }
+    }
+
+    /// What is put right, in words.
+    fn describe(&self, rescued: &[Rescued], notes: &mut Vec<Note>) {
+        let listings = self.places.listings;
+        for (file, rescued) in self.found.spoilt.iter().zip(rescued) {
+            let Rescued { objects, copied, spare } = *rescued;
+            let what = match file.is {
+                Is::Pack(number) if objects == 0 => match (listings.packs[number].named, spare) {
+                    (_, true) => "it is empty; removed".to_owned(),
+                    (true, false) => "nothing in it comes back; the index names it no more".to_owned(),
+                    (false, false) => continue,
+                },
+                Is::Pack(number) => {
+                    let wrong = match self.places.states[number] {
+                        State::Riddled => "too much in it is not what was written",
+                        _ => "its list of objects is not what was written",
+                    };
+                    let rest = if spare { "removed" } else { "left, for not all of it can be copied" };
+                    format!(
+                        "{wrong}; {copied} of the {objects} that come back are written again, the others lie in other packs; {rest}"
+                    )
+                }
+                Is::Index if copied > 0 => format!(
+                    "it is no index file; {copied} objects in it are written to a pack, it is removed, the index is made \
+                     again from the packs"
+                ),
+                Is::Index => "it is damaged; removed, the index is made again from the packs".to_owned(),
+                Is::Snapshot if copied > 0 => {
+                    format!("{copied} objects in it are written to a pack; it stays as it is")
+                }
+                Is::Snapshot => continue,
+            };
+            notes.push(Note::new(file.path.clone(), what));
+        }
+        notes.extend(self.found.aside.iter().map(|path| {
+            let what = "it holds a snapshot file; was it exchanged for another file? It is called";
+            Note::new(path, format!("{what} {} now", aside(path)))
+        }));
+        let mut lost: Vec<&Id> = listings.lost.iter().collect();
+        lost.sort_unstable();
+        for id in lost {
+            let there = listings.packs.iter().position(|held| held.pack.id == *id);
+            match there.map(|number| self.places.states[number]) {
+                None => notes.push(Note::new(pack::path(*id), "it is gone; the index names it no more")),
+                Some(State::Sound) => notes.push(Note::new(
+                    pack::path(*id),
+                    "it has another length than the index says; the index says it right",
+                )),
+                // What became of it is said above.
+                Some(State::Riddled | State::Broken) => {}
+                Some(State::Useless) => {
+                    notes.push(Note::new(
+                        pack::path(*id),
+                        "nothing in it comes back; the index names it no more",
+                    ));
+                }
+            }
+        }
+        for (number, objects) in &self.found.rotten {
+            if self.places.states[*number] == State::Sound {
+                let what =
+                    format!("{objects} objects in it are not what was written; the index leaves them out");
+                notes.push(Note::new(self.pack(*number).path(), what));
+            }
+        }
+        let useless = listings.packs.iter().zip(&self.places.states).enumerate();
+        for (number, _) in useless.filter(|(number, (held, state))| {
+            held.named && **state == State::Useless && !self.is_spoilt(*number)
+        }) {
+            notes.push(Note::new(
+                self.pack(number).path(),
+                "nothing in it comes back; the index names it no more",
+            ));
+        }
+        let unnamed = listings.packs.iter().zip(&self.places.states);
+        let unnamed = unnamed.filter(|(held, state)| {
+            !held.named && **state == State::Sound && !listings.lost.contains(&held.pack.id)
+        });
+        match unnamed.count() {
+            0 => {}
+            packs => notes.push(Note::new(
+                index::DIR,
+                format!("it lacks {packs} packs that are there; they are taken into it"),
+            )),
+        }
+        if self.hidden {
+            notes.push(Note::new(
+                index::DIR,
+                "it does not say where some objects lie that are there; now it does",
+            ));
+        }
+    }
+
+    fn is_spoilt(&self, number: usize) -> bool {
+        self.found.spoilt.iter().any(|file| file.is == Is::Pack(number))
+    }
+}
+
+/// The name that a file gets that must not be taken for an index file.
+fn aside(path: &str) -> String {
+    format!("{path}.aside")
+}

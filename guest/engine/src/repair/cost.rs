@@ -1,0 +1,233 @@
+//! What is lost, and what that costs: every snapshot is gone through from above, as far as it can be read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+use super::places::Places;
+use super::{Lost, advance};
+use crate::catalog;
+use crate::error::{Code, Result};
+use crate::id::{Id, Kind};
+use crate::progress::Progress;
+use crate::snapshot::Snapshot;
+use crate::tree::item::{Items, PIECE};
+use crate::tree::node::{Ref, refs};
+use crate::verify::Seen;
+
+/// Lost objects that are listed; of the others it is only said how many they are, at least.
+const LOST_MAX: usize = 10_000;
+/// Names of snapshots and tables that are listed with them, all together.
+const NAMES_MAX: usize = 1 << 20;
+
+/// What is lost.
+#[derive(Default)]
+pub(super) struct Cost {
+    pub(super) lost: BTreeMap<Id, Loss>,
+    pub(super) more: u64,
+    /// Snapshots, by number, that are not whole.
+    pub(super) hurt: BTreeSet<usize>,
+}
+
+pub(super) struct Loss {
+    what: &'static str,
+    entries: Option<u64>,
+    snapshots: BTreeSet<usize>,
+    tables: BTreeSet<Rc<str>>,
+}
+
+/// Looks what these snapshots lack.
+pub(super) fn of(snapshots: &[Snapshot], places: &Places<'_>, progress: &dyn Progress) -> Result<Cost> {
+    let mut walk = Walk {
+        places,
+        progress,
+        snapshot: 0,
+        table: None,
+        turn: 0,
+        seen: Seen::default(),
+        spoilt: HashMap::new(),
+        names: 0,
+        cost: Cost::default(),
+    };
+    for (number, snapshot) in snapshots.iter().enumerate() {
+        (walk.snapshot, walk.table, walk.turn) = (number, None, walk.turn + 1);
+        advance(progress, 0)?;
+        for id in &snapshot.schema {
+            walk.object(Kind::Schema, id, false, "piece of the schema", None)?;
+        }
+        if catalog::id(snapshot.root) != snapshot.id {
+            walk.lose(&snapshot.id, "list of tables", None);
+        }
+        if let Some(root) = snapshot.root {
+            walk.node(Kind::Catalog { level: root.level }, &root.node)?;
+        }
+    }
+    Ok(walk.cost)
+}
+
+impl Cost {
+    /// In words, with names.
+    pub(super) fn list(self, snapshots: &[Snapshot], places: &Places<'_>) -> Result<Vec<Lost>> {
+        // They come oldest first.
+        let newest: HashMap<&str, usize> = snapshots
+            .iter()
+            .enumerate()
+            .map(|(number, snapshot)| (snapshot.source.as_str(), number))
+            .collect();
+        let newest: HashSet<usize> = newest.into_values().collect();
+        let lost = self.lost.into_iter().map(|(id, loss)| {
+            let newest = loss.snapshots.iter().filter(|number| newest.contains(number));
+            let mut heals: Vec<String> = newest.map(|number| snapshots[*number].source.clone()).collect();
+            heals.sort_unstable();
+            Ok(Lost {
+                object: id.hex(),
+                what: loss.what.to_owned(),
+                file: places.said(&id)?.unwrap_or_default(),
+                snapshots: loss.snapshots.iter().map(|number| snapshots[*number].name.clone()).collect(),
+                tables: loss.tables.iter().map(ToString::to_string).collect(),
+                entries: loss.entries,
+                heals,
+            })
+        });
+        lost.collect()
+    }
+}
+
+struct Walk<'w, 'a> {
+    places: &'w Places<'a>,
+    progress: &'w dyn Progress,
+    snapshot: usize,
+    table: Option<Rc<str>>,
+    /// Which table of which snapshot this is, counted through.
+    turn: u64,
+    seen: Seen,
+    /// What is lost, or above something lost: gone through again for every table of every snapshot that has it.
+    spoilt: HashMap<Id, u64>,
+    names: usize,
+    cost: Cost,
+}
+
+/// What an object turned out to be.
+enum Object {
+    Lost,
+    /// It is there, and all below it was looked at if it is not spoilt.
+    Known,
+    Read(Vec<u8>),
+}
+
+impl Walk<'_, '_> {
+    /// Looks at a node and at what is below it; `true` if all of that is there.
+    fn node(&mut self, kind: Kind, node: &Ref) -> Result<bool> {
+        // A leaf of so many bytes may have pieces, which only it names.
+        let open = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
+        let (what, entries) = match kind {
+            Kind::Catalog { .. } => ("list of tables", None),
+            Kind::Node { level: 0 } => ("leaf", Some(node.entries)),
+            _ => ("node", Some(node.entries)),
+        };
+        let content = match self.object(kind, &node.id, open, what, entries)? {
+            Object::Lost => return Ok(false),
+            Object::Known => return Ok(true),
+            Object::Read(content) => content,
+        };
+        let whole = match kind {
+            Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
+            Kind::Catalog { level: level @ 1.. } => {
+                self.below(Kind::Catalog { level: level - 1 }, node, &content)
+            }
+            Kind::Catalog { .. } => self.tables(node, &content),
+            _ => self.pieces(node, &content),
+        };
+        let whole = match whole {
+            // It is what was written, and that makes no sense.
+            Err(e) if e.code == Code::Damaged => {
+                self.lose(&node.id, what, entries);
+                false
+            }
+            whole => whole?,
+        };
+        if !whole {
+            self.spoilt.insert(node.id, self.turn);
+        }
+        Ok(whole)
+    }
+
+    fn below(&mut self, kind: Kind, node: &Ref, content: &[u8]) -> Result<bool> {
+        node.check(refs(content)?.map(|below| (below.entries, below.bytes)))?;
+        let mut whole = true;
+        for below in refs(content)? {
+            whole &= self.node(kind, &below)?;
+        }
+        Ok(whole)
+    }
+
+    fn tables(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
+        let mut whole = true;
+        for item in items {
+            let table = catalog::table(&item)?;
+            (self.table, self.turn) = (Some(table.name.into()), self.turn + 1);
+            if let Some(root) = table.root {
+                whole &= self.node(Kind::Node { level: root.level }, &root.node)?;
+            }
+            self.table = None;
+        }
+        Ok(whole)
+    }
+
+    fn pieces(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
+        let mut whole = true;
+        for (id, _) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
+            let piece = self.object(Kind::Blob, &id, false, "piece of a large key or value", Some(1))?;
+            whole &= !matches!(piece, Object::Lost);
+        }
+        Ok(whole)
+    }
+
+    /// Looks at an object; it is read if what is below it has to be known.
+    fn object(
+        &mut self,
+        kind: Kind,
+        id: &Id,
+        open: bool,
+        what: &'static str,
+        entries: Option<u64>,
+    ) -> Result<Object> {
+        let new = self.seen.insert(kind, id);
+        match self.spoilt.get(id) {
+            None if !new => return Ok(Object::Known),
+            // All that it costs this table is noted.
+            Some(when) if *when == self.turn => return Ok(Object::Lost),
+            _ => {}
+        }
+        let content = if open { self.places.read(kind, id)? } else { self.places.has(id)?.then(Vec::new) };
+        match content {
+            Some(content) if open => {
+                advance(self.progress, content.len() as u64)?;
+                Ok(Object::Read(content))
+            }
+            Some(_) => Ok(Object::Known),
+            None => {
+                self.spoilt.insert(*id, self.turn);
+                self.lose(id, what, entries);
+                Ok(Object::Lost)
+            }
+        }
+    }
+
+    fn lose(&mut self, id: &Id, what: &'static str, entries: Option<u64>) {
+        self.cost.hurt.insert(self.snapshot);
+        if !self.cost.lost.contains_key(id) && self.cost.lost.len() >= LOST_MAX {
+            self.cost.more += 1;
+            return;
+        }
+        let new = || Loss { what, entries, snapshots: BTreeSet::new(), tables: BTreeSet::new() };
+        let loss = self.cost.lost.entry(*id).or_insert_with(new);
+        if self.names < NAMES_MAX {
+            self.names += usize::from(loss.snapshots.insert(self.snapshot));
+            self.names += self.table.iter().filter(|table| loss.tables.insert(Rc::clone(table))).count();
+        }
+    }
+}

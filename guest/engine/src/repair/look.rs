@@ -1,0 +1,210 @@
+//! Reads everything that may hold objects, and finds out which of them are sound.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::places::{Places, State};
+use super::{Note, advance, newer};
+use crate::error::{Code, Place, Result};
+use crate::id::Id;
+use crate::index;
+use crate::object;
+use crate::pack::{self, Entry, Salvaged};
+use crate::progress::Progress;
+use crate::prune::sift::{end_of, run_of};
+use crate::snapshot::{Unreadable, diagnosis};
+use crate::vault::{Vault, VaultFile};
+
+/// Damaged objects that are noted, so that the index can leave them out.
+const BAD_MAX: usize = 1 << 18;
+
+/// A file that is no sound pack, and may hold objects all the same.
+pub(super) struct Spoilt {
+    pub(super) path: String,
+    pub(super) is: Is,
+}
+
+/// What such a file is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is {
+    /// A pack, by number.
+    Pack(usize),
+    Index,
+    Snapshot,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+    /// Objects that are not what was written, in packs that stay.
+    pub(super) bad: HashSet<(Id, Id)>,
+    /// Of packs that stay, how many damaged objects the index says to be there.
+    pub(super) rotten: BTreeMap<usize, u64>,
+    pub(super) spoilt: Vec<Spoilt>,
+    /// What stands where index files are and is a snapshot file: it gets another name, or a backup would remove it.
+    pub(super) aside: Vec<String>,
+    /// What holds nothing that can be read, and stays.
+    pub(super) left: Vec<Note>,
+}
+
+/// Whether the object that is said to lie there gives its content back. Fails if only a later version could tell.
+fn is_sound(entry: &Entry, stored: &[u8]) -> Result<bool> {
+    if object::sound(stored) == Some((entry.id, entry.len as usize)) {
+        return Ok(true);
+    }
+    if object::is_newer(stored) { Err(newer(format!("object {}", entry.id))) } else { Ok(false) }
+}
+
+/// What comes back of a file by the headers of objects.
+pub(super) fn salvage(vault: &dyn Vault, path: &str) -> Result<Salvaged> {
+    let salvaged = pack::salvage(vault.open(path)?.as_ref()).place(path)?;
+    if salvaged.newer { Err(newer(path)) } else { Ok(salvaged) }
+}
+
+pub(super) struct Look<'p, 'a> {
+    pub(super) places: &'p mut Places<'a>,
+    pub(super) progress: &'p dyn Progress,
+    pub(super) found: Found,
+}
+
+impl Look<'_, '_> {
+    /// Reads all packs, then all other files that may hold objects.
+    pub(super) fn everywhere(&mut self, unreadable: &[Unreadable]) -> Result<()> {
+        let (vault, listings) = (self.places.vault, self.places.listings);
+        let mut broken = Vec::new();
+        for (number, held) in listings.packs.iter().enumerate() {
+            match pack::entries(vault, held.pack.id) {
+                Ok((_, list)) => self.pack(number, list)?,
+                Err(e) if e.code == Code::Damaged => broken.push(number),
+                Err(e) => return Err(e),
+            }
+        }
+        for number in broken {
+            let path = listings.packs[number].pack.path();
+            self.salvaged(path, Is::Pack(number))?;
+        }
+        let mut files: Vec<&String> = listings.broken.iter().collect();
+        files.sort_unstable();
+        for name in files {
+            let path = format!("{}/{name}", index::DIR);
+            let begin = vault.open(&path)?.read(0, 64).place(&path)?;
+            if diagnosis::looks_like_one(&begin) {
+                self.found.aside.push(path);
+            } else {
+                self.salvaged(path, Is::Index)?;
+            }
+        }
+        for file in unreadable {
+            self.salvaged(file.file.clone(), Is::Snapshot)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a pack by its list.
+    fn pack(&mut self, number: usize, mut list: Vec<Entry>) -> Result<()> {
+        let pack = self.places.listings.packs[number].pack;
+        let file = self.places.vault.open(&pack.path())?;
+        list.sort_unstable_by_key(|entry| entry.offset);
+        let rotten = self.rotten(file.as_ref(), &list).place(pack.path())?;
+        self.found.objects += list.len() as u64;
+        if rotten.len() == list.len() {
+            self.places.states[number] = State::Useless;
+            self.found.left.extend((!list.is_empty()).then(|| Note::new(pack.path(), NOTHING)));
+            return Ok(());
+        }
+        if self.found.bad.len() + rotten.len() > BAD_MAX {
+            self.places.states[number] = State::Riddled;
+            self.found.spoilt.push(Spoilt { path: pack.path(), is: Is::Pack(number) });
+        }
+        let mut listed = 0;
+        for entry in &rotten {
+            listed += u64::from(self.places.except(number, entry)?);
+            if self.places.states[number] == State::Sound {
+                self.found.bad.insert((entry.id, pack.id));
+            }
+        }
+        if listed > 0 {
+            self.found.rotten.insert(number, listed);
+        }
+        Ok(())
+    }
+
+    /// Which of these objects, sorted by their places, are not what was written.
+    fn rotten(&mut self, file: &dyn VaultFile, list: &[Entry]) -> Result<Vec<Entry>> {
+        let mut rotten = Vec::new();
+        let mut rest = list;
+        while !rest.is_empty() {
+            let (run, after) = rest.split_at(run_of(rest));
+            rest = after;
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { break };
+            let start = u64::from(first.offset);
+            let longest = object::HEADER + object::CONTENT_MAX;
+            let len = if first.len as usize > longest { 0 } else { (end_of(last) - start) as usize };
+            let bytes = file.read(start, len)?;
+            for entry in run {
+                let at = (u64::from(entry.offset) - start) as usize;
+                let stored = bytes.get(at..at + entry.len as usize).unwrap_or_default();
+                if !is_sound(entry, stored)? {
+                    rotten.push(*entry);
+                }
+            }
+            self.found.bytes += len as u64;
+            advance(self.progress, len as u64)?;
+        }
+        Ok(rotten)
+    }
+
+    /// Goes through a file that is no sound pack.
+    fn salvaged(&mut self, path: String, is: Is) -> Result<()> {
+        let vault = self.places.vault;
+        let salvaged = salvage(vault, &path)?;
+        let len = vault.len(&path)?;
+        self.found.bytes += len;
+        advance(self.progress, len)?;
+        self.found.objects += salvaged.entries.len() as u64;
+        if let Is::Pack(number) = is {
+            let useless = salvaged.entries.is_empty();
+            self.places.states[number] = if useless { State::Useless } else { State::Broken };
+            if useless && len > 0 {
+                let begin = vault.open(&path)?.read(0, 64).place(&path)?;
+                let what = if diagnosis::looks_like_one(&begin) {
+                    "it holds a snapshot file; was it exchanged for another file?"
+                } else {
+                    NOTHING
+                };
+                self.found.left.push(Note::new(path.clone(), what));
+            }
+        }
+        for entry in salvaged.entries {
+            let listed = matches!(is, Is::Pack(number) if self.places.except(number, &entry)?);
+            if !listed && !self.places.has(&entry.id)? {
+                self.places.add(&path, entry);
+            }
+        }
+        self.found.spoilt.push(Spoilt { path, is });
+        Ok(())
+    }
+
+    /// Looks for objects that no place gives back in the lists of all sound packs: an index has one place for each. Says
+    /// whether one of them was found.
+    pub(super) fn hidden(&mut self, lost: impl Fn(&Id) -> bool) -> Result<bool> {
+        let (vault, listings) = (self.places.vault, self.places.listings);
+        let mut any = false;
+        for (number, held) in listings.packs.iter().enumerate() {
+            if self.places.states[number] != State::Sound {
+                continue;
+            }
+            let (_, list) = pack::entries(vault, held.pack.id)?;
+            for entry in list.into_iter().filter(|entry| lost(&entry.id)) {
+                if !self.found.bad.contains(&(entry.id, held.pack.id)) && !self.places.has(&entry.id)? {
+                    self.places.add(&held.pack.path(), entry);
+                    any = true;
+                }
+            }
+        }
+        Ok(any)
+    }
+}
+
+const NOTHING: &str = "nothing in it comes back; it is left as it is, and the next prune that can removes it";

@@ -1,0 +1,180 @@
+//! Makes again what can be made again, and says what cannot.
+//!
+//! Read first, decide, then write, in the order of a prune: new packs, then an index that names them, then what they
+//! replace goes. What is whole stays where it is, so whatever comes in between, nothing is worse than before.
+
+mod act;
+mod cost;
+mod look;
+mod places;
+mod rescue;
+
+use crate::error::{Code, Error, Result};
+use crate::index;
+use crate::progress::Progress;
+use crate::prune::listing::{Listings, Opened};
+use crate::repository;
+use crate::snapshot::{self, Unreadable, diagnosis};
+use crate::vault::Vault;
+use look::{Found, Look};
+use places::Places;
+
+/// How to repair.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Repair {
+    /// Only says what would be done. Everything is read, nothing is written.
+    pub dry_run: bool,
+}
+
+/// A file, and what is or was to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// What is the matter, and what becomes of it.
+    pub what: String,
+}
+
+impl Note {
+    fn new(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { file: file.into(), what: what.into() }
+    }
+}
+
+/// An object that no file gives back, and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Its id, 64 hex digits.
+    pub object: String,
+    /// What it is, for people: a leaf, a node, a list of tables, ...
+    pub what: String,
+    /// The pack that was said to hold it; empty if none was.
+    pub file: String,
+    /// Snapshots that are not whole because of it.
+    pub snapshots: Vec<String>,
+    /// Tables of theirs that are not, as far as the lists of tables can be read.
+    pub tables: Vec<String>,
+    /// How many entries lie in it or below it, each time that a table has it; `None`: that is not known, or it holds none.
+    pub entries: Option<u64>,
+    /// Sources whose newest snapshot needs it: their next backup writes it again, if the database still holds the same.
+    pub heals: Vec<String>,
+}
+
+/// What a repair did, or would do, and what it cannot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Snapshots whose files can be read.
+    pub snapshots: u32,
+    /// Those of them that are whole afterwards.
+    pub whole: u32,
+    /// Objects that were read and hashed, wherever they lie.
+    pub objects: u64,
+    /// Bytes that were read for that.
+    pub bytes: u64,
+    /// What was wrong and is put right.
+    pub mended: Vec<Note>,
+    /// Snapshot files that cannot be read, with what is known of them. They stay as they are.
+    pub unreadable: Vec<Note>,
+    /// Files of which nothing comes back. They stay too.
+    pub left: Vec<Note>,
+    /// What stays lost.
+    pub lost: Vec<Lost>,
+    /// How many more objects are lost than are listed, at least.
+    pub lost_more: u64,
+}
+
+impl Repaired {
+    /// Whether every snapshot is whole.
+    pub fn is_whole(&self) -> bool {
+        self.unreadable.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// Repairs what can be repaired.
+pub fn repair(vault: &dyn Vault, options: Repair, progress: &dyn Progress) -> Result<Repaired> {
+    let lacks_file = repository::lacks_file(vault)?;
+    repository::make_folders(vault, options.dry_run)?;
+    let (snapshots, unreadable) = snapshot::all(vault)?;
+    let listings = open_listings(vault, options.dry_run, progress)?;
+    let mut places = Places::new(vault, &listings);
+    let mut look = Look { places: &mut places, progress, found: Found::default() };
+    look.everywhere(&unreadable)?;
+    let mut hidden = false;
+    let cost = loop {
+        let cost = cost::of(&snapshots, look.places, progress)?;
+        if cost.lost.is_empty() || !look.hidden(|id| cost.lost.contains_key(id))? {
+            break cost;
+        }
+        hidden = true;
+    };
+    let found = look.found;
+    let (objects, bytes) = (found.objects, found.bytes);
+    let acted = act::act(act::Act {
+        vault,
+        dry_run: options.dry_run,
+        progress,
+        places: &places,
+        found: &found,
+        lacks_file,
+        hidden,
+    })?;
+    Ok(Repaired {
+        snapshots: snapshots.len() as u32,
+        whole: (snapshots.len() - cost.hurt.len()) as u32,
+        objects,
+        bytes,
+        mended: acted,
+        unreadable: unreadable.iter().map(|file| known(vault, file)).collect::<Result<_>>()?,
+        left: found.left,
+        lost_more: cost.more,
+        lost: cost.list(&snapshots, &places)?,
+    })
+}
+
+/// All that is listed. An index that lacks too much is first brought up to date.
+fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> Result<Listings> {
+    if let Opened::Listings(listings) = Listings::open(vault)? {
+        return Ok(*listings);
+    }
+    if !dry_run {
+        index::mend(vault, progress)?;
+        if let Opened::Listings(listings) = Listings::open(vault)? {
+            return Ok(*listings);
+        }
+    }
+    Err(Error::new(
+        Code::Unsupported,
+        "the index lacks too many packs to say beforehand what a repair would do; one that is no dry run first brings it \
+         up to date",
+    ))
+}
+
+/// What is known of a snapshot file that cannot be read.
+fn known(vault: &dyn Vault, file: &Unreadable) -> Result<Note> {
+    let text = vault.open(&file.file)?.read(0, snapshot::LEN_MAX + 1)?;
+    let wrong = file.error.message.strip_prefix(&format!("{}: ", file.file)).unwrap_or(&file.error.message);
+    let what = match file.error.code {
+        Code::NewerFormat => wrong.to_owned(),
+        _ => format!("{wrong}: {}", diagnosis::known(&text)),
+    };
+    Ok(Note::new(file.file.clone(), what))
+}
+
+/// Something that only a later version can judge: nothing is changed.
+fn newer(place: impl std::fmt::Display) -> Error {
+    let message =
+        format!("{place} was written by a later version; nothing was changed, repair with that one");
+    Error::new(Code::NewerFormat, message)
+}
+
+/// Reports, and ends the run if that is what the listener wants.
+fn advance(progress: &dyn Progress, bytes: u64) -> Result<()> {
+    if progress.advance("repair", bytes, 0) {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Code::Cancelled,
+            "stopped on request; nothing is worse than before, the next repair ends it",
+        ))
+    }
+}

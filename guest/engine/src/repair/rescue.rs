@@ -1,0 +1,73 @@
+//! Copies what still comes back of files that are no sound packs.
+
+use super::advance;
+use super::look::{Is, Spoilt, salvage};
+use super::places::{Places, State};
+use crate::error::{Place, Result};
+use crate::pack::{Pack, Packer};
+use crate::progress::Progress;
+use crate::prune::sift::take_back;
+
+/// What came of one of these files.
+pub(super) struct Rescued {
+    /// Objects that came back.
+    pub(super) objects: u64,
+    /// Objects that were copied; the others lie in a pack that stays.
+    pub(super) copied: u64,
+    /// Nothing in it is needed any more.
+    pub(super) spare: bool,
+}
+
+/// Copies what lies in no pack that stays, each object decoded and hashed again in its new place.
+pub(super) fn rescue(
+    spoilt: &[Spoilt],
+    places: &Places<'_>,
+    mut packer: Packer<'_>,
+    dry_run: bool,
+    progress: &dyn Progress,
+) -> Result<(Vec<Rescued>, Vec<Pack>)> {
+    let rescued: Result<Vec<Rescued>> =
+        spoilt.iter().map(|file| one(file, places, &mut packer, progress)).collect();
+    match rescued.and_then(|rescued| packer.end_pack().map(|()| rescued)) {
+        Ok(rescued) => Ok((rescued, packer.finish()?)),
+        Err(e) => {
+            if !dry_run {
+                take_back(places.vault, packer, places.listings);
+            }
+            Err(e)
+        }
+    }
+}
+
+fn one(
+    spoilt: &Spoilt,
+    places: &Places<'_>,
+    packer: &mut Packer<'_>,
+    progress: &dyn Progress,
+) -> Result<Rescued> {
+    let path = &spoilt.path;
+    let file = places.vault.open(path)?;
+    let mut salvaged = salvage(places.vault, path)?;
+    let useless = matches!(spoilt.is, Is::Pack(number) if places.states[number] == State::Useless);
+    let mut rescued = Rescued {
+        objects: salvaged.entries.len() as u64,
+        copied: 0,
+        spare: salvaged.complete && (!useless || file.len()? == 0),
+    };
+    salvaged.entries.sort_unstable_by_key(|entry| entry.offset);
+    for entry in salvaged.entries {
+        if packer.holds(&entry.id) || places.stays(&entry.id)? {
+            continue;
+        }
+        let stored = file.read(u64::from(entry.offset), entry.len as usize).place(path)?;
+        match packer.add_stored(entry.id, &stored)? {
+            Some(bytes) => {
+                rescued.copied += 1;
+                advance(progress, bytes)?;
+            }
+            // It came back a moment ago.
+            None => rescued.spare = false,
+        }
+    }
+    Ok(rescued)
+}

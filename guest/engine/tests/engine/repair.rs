@@ -1,0 +1,297 @@
+//! `repair`: whatever was damaged, nothing is worse afterwards, and what can be made again is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
+use strongroom_engine::{Code, Depth, Job, Repair, Repaired, Result, Silent, Sink, Vault};
+
+use crate::common::{Random, files, job, plain, try_backup};
+
+/// The files, with what they hold.
+fn content(vault: &MemoryVault) -> BTreeMap<String, Vec<u8>> {
+    vault.paths().into_iter().map(|path| (path.clone(), vault.get(&path).unwrap())).collect()
+}
+
+/// What a dry run says, which changes nothing, and what the run then does are the same.
+fn repair_as_announced(vault: &MemoryVault) -> Result<Repaired> {
+    let before = content(vault);
+    let announced = strongroom_engine::repair(vault, Repair { dry_run: true }, &Silent);
+    assert!(content(vault) == before, "a dry run changed something");
+    let repaired = strongroom_engine::repair(vault, Repair::default(), &Silent);
+    match (announced, &repaired) {
+        (Ok(announced), Ok(repaired)) => assert_eq!(announced, *repaired),
+        (Err(_), Err(_)) => assert!(content(vault) == before, "a repair that failed changed something"),
+        (announced, repaired) => panic!("{announced:?}, and then {repaired:?}"),
+    }
+    repaired
+}
+
+/// Every table that can still be had.
+fn restorable(vault: &MemoryVault, names: &[&str]) -> BTreeMap<(String, String), ModelTable> {
+    let mut all = BTreeMap::new();
+    for name in names {
+        let mut restored = Restored::new();
+        let into = &mut restored;
+        let done = strongroom_engine::restore(vault, name, None, true, &Silent, move |_| {
+            Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>)
+        });
+        if done.is_ok() {
+            all.extend(restored.into_iter().map(|(table, entries)| (((*name).to_owned(), table), entries)));
+        }
+    }
+    all
+}
+
+/// Which tables of which snapshots are damaged, as verify says; `None` if it refuses to look.
+fn hurt(vault: &MemoryVault) -> Option<BTreeSet<(String, String)>> {
+    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).ok()?;
+    let mut hurt = BTreeSet::new();
+    for damage in verified.damage {
+        for snapshot in damage.snapshots {
+            match &damage.tables[..] {
+                [] => drop(hurt.insert((snapshot, String::new()))),
+                tables => hurt.extend(tables.iter().map(|table| (snapshot.clone(), table.clone()))),
+            }
+        }
+    }
+    Some(hurt)
+}
+
+/// Nothing is wrong that has to do with no snapshot, but snapshot files that cannot be read.
+fn assert_tidy(vault: &MemoryVault) {
+    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+    for damage in verified.damage.iter().filter(|damage| damage.snapshots.is_empty()) {
+        assert!(damage.file.starts_with("snapshots/"), "{damage:?}");
+    }
+}
+
+/// A repository of small snapshots of two sources, and what they hold, the newest of each source last.
+struct World {
+    vault: MemoryVault,
+    snapshots: Vec<(Job, ModelStore)>,
+}
+
+fn world() -> World {
+    let mut random = Random(5);
+    let mut store = ModelStore::new([
+        ("rows", plain((0..120u8).map(|n| (vec![n; 3], vec![n; 300])).collect())),
+        ("random", plain((0..30u8).map(|n| (vec![n], random.bytes(600))).collect())),
+        (
+            "pairs",
+            ModelTable { multimap: true, entries: (0..20u8).map(|n| (vec![n / 3], vec![n])).collect() },
+        ),
+        ("empty", plain(Vec::new())),
+        ("large", plain(vec![(b"value".to_vec(), vec![5; 262_146])])),
+    ]);
+    let of = |name: &str, source: &str, parts| Job { source: source.into(), ..job(name, parts) };
+    let mut snapshots = Vec::new();
+    for (name, parts) in [("one", 3), ("two", 1), ("three", 2)] {
+        let rows = store.tables.get_mut("rows").unwrap();
+        rows.entries[7 * parts as usize].1 = name.as_bytes().to_vec();
+        snapshots.push((of(name, "app", parts), store.clone()));
+    }
+    let other = ModelStore::new([("other", plain(vec![(b"a".to_vec(), random.bytes(900))]))]);
+    snapshots.push((of("four", "another", 1), other));
+    let vault = MemoryVault::default();
+    for (job, store) in &snapshots {
+        try_backup(&vault, store, job).unwrap();
+    }
+    World { vault, snapshots }
+}
+
+/// One piece of damage; files are chosen among those that are there.
+#[derive(Debug, Clone)]
+enum Blow {
+    Flip(Index, Index),
+    /// Only in packs, which are most of what matters.
+    FlipInPack(Index, Index),
+    FlipAtTheEnd(Index, u8),
+    Cut(Index, Index),
+    Empty(Index),
+    Zeros(Index),
+    Delete(Index),
+    DeleteIndex,
+    Swap(Index, Index),
+    Over(Index, Index),
+    Twin(Index),
+    Unfinished(Index),
+}
+
+fn blow() -> impl Strategy<Value = Blow> {
+    let i = any::<Index>;
+    prop_oneof![
+        2 => (i(), i()).prop_map(|(a, b)| Blow::Flip(a, b)),
+        4 => (i(), i()).prop_map(|(a, b)| Blow::FlipInPack(a, b)),
+        2 => (i(), any::<u8>()).prop_map(|(a, b)| Blow::FlipAtTheEnd(a, b)),
+        2 => (i(), i()).prop_map(|(a, b)| Blow::Cut(a, b)),
+        1 => i().prop_map(Blow::Empty),
+        1 => i().prop_map(Blow::Zeros),
+        2 => i().prop_map(Blow::Delete),
+        1 => Just(Blow::DeleteIndex),
+        2 => (i(), i()).prop_map(|(a, b)| Blow::Swap(a, b)),
+        2 => (i(), i()).prop_map(|(a, b)| Blow::Over(a, b)),
+        1 => i().prop_map(Blow::Twin),
+        1 => i().prop_map(Blow::Unfinished),
+    ]
+}
+
+impl Blow {
+    fn strike(&self, vault: &MemoryVault) {
+        let all = vault.paths();
+        let packs = files(vault, "packs");
+        let change = |path: &String, how: &dyn Fn(&mut Vec<u8>)| {
+            let mut file = vault.get(path).unwrap();
+            how(&mut file);
+            vault.put(path, file);
+        };
+        let flip = |at: &Index| {
+            let at = *at;
+            move |file: &mut Vec<u8>| {
+                if !file.is_empty() {
+                    let bit = at.index(file.len() * 8);
+                    file[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+        };
+        if all.is_empty() {
+            return;
+        }
+        match self {
+            Blow::Flip(file, at) => change(file.get(&all), &flip(at)),
+            Blow::FlipInPack(file, at) if !packs.is_empty() => change(file.get(&packs), &flip(at)),
+            Blow::FlipInPack(..) => {}
+            Blow::FlipAtTheEnd(file, at) => change(file.get(&all), &|file| {
+                let len = file.len();
+                if let Some(byte) = file.get_mut(len.saturating_sub(1 + *at as usize)) {
+                    *byte ^= 16;
+                }
+            }),
+            Blow::Cut(file, at) => change(file.get(&all), &|file| file.truncate(at.index(file.len() + 1))),
+            Blow::Empty(file) => change(file.get(&all), &Vec::clear),
+            Blow::Zeros(file) => change(file.get(&all), &|file| file.fill(0)),
+            Blow::Delete(file) => vault.remove(file.get(&all)).unwrap(),
+            Blow::DeleteIndex => files(vault, "index").iter().for_each(|path| vault.remove(path).unwrap()),
+            Blow::Swap(a, b) => {
+                let (a, b) = (a.get(&all), b.get(&all));
+                let (of_a, of_b) = (vault.get(a).unwrap(), vault.get(b).unwrap());
+                vault.put(a, of_b);
+                vault.put(b, of_a);
+            }
+            Blow::Over(a, b) => vault.put(a.get(&all), vault.get(b.get(&all)).unwrap()),
+            Blow::Twin(file) => {
+                let path = file.get(&all);
+                if let Some((dir @ ("packs" | "index"), _)) = path.split_once('/') {
+                    vault.put(&format!("{dir}/{:064x}", all.len()), vault.get(path).unwrap());
+                }
+            }
+            Blow::Unfinished(file) => vault.put("packs/tmp-0-0", vault.get(file.get(&all)).unwrap()),
+        }
+    }
+}
+
+/// All that must hold of a repair, and of what comes after it.
+fn check(world: &World, vault: &MemoryVault) {
+    let names: Vec<&str> = world.snapshots.iter().map(|(job, _)| job.name.as_str()).collect();
+    let (could, was_hurt) = (restorable(vault, &names), hurt(vault));
+    let repaired = match repair_as_announced(vault) {
+        Err(e) => {
+            assert!(matches!(e.code, Code::NoRepository | Code::Damaged) && could.is_empty(), "{e:?}");
+            return;
+        }
+        Ok(repaired) => repaired,
+    };
+    // Nothing is worse.
+    let can = restorable(vault, &names);
+    for (table, entries) in &could {
+        assert!(can.get(table) == Some(entries), "{table:?} is gone by {repaired:#?}");
+    }
+    for (job, store) in &world.snapshots {
+        for (table, entries) in &store.tables {
+            let restored = can.get(&(job.name.clone(), table.clone()));
+            assert!(restored.is_none_or(|restored| restored == entries), "{table} of {} is wrong", job.name);
+        }
+    }
+    let is_hurt = hurt(vault).unwrap();
+    let covers = |all: &BTreeSet<(String, String)>, (snapshot, table): &(String, String)| {
+        all.contains(&(snapshot.clone(), table.clone())) || all.contains(&(snapshot.clone(), String::new()))
+    };
+    for damage in &is_hurt {
+        assert!(was_hurt.as_ref().is_none_or(|was| covers(was, damage)), "{damage:?} is new: {repaired:#?}");
+    }
+    assert_tidy(vault);
+    // What is lost is what verify finds.
+    let snapshots: BTreeSet<&String> = is_hurt.iter().map(|(snapshot, _)| snapshot).collect();
+    let lost: BTreeSet<&String> = repaired.lost.iter().flat_map(|lost| &lost.snapshots).collect();
+    assert_eq!(lost, snapshots, "{repaired:#?}");
+    assert_eq!(repaired.whole as usize, repaired.snapshots as usize - lost.len());
+    for (snapshot, table) in is_hurt.iter().filter(|(_, table)| !table.is_empty()) {
+        let named =
+            |lost: &strongroom_engine::Lost| lost.snapshots.contains(snapshot) && lost.tables.contains(table);
+        assert!(repaired.lost.iter().any(named), "{table} of {snapshot}: {repaired:#?}");
+    }
+    // It is done.
+    let files = content(vault);
+    let again = repair_as_announced(vault).unwrap();
+    assert!(again.mended.is_empty(), "{again:#?} after {repaired:#?}");
+    assert!(content(vault) == files, "a second repair changed something");
+    assert_eq!((again.lost, again.unreadable), (repaired.lost, repaired.unreadable));
+    // The next backup of the same data makes what is newest whole again.
+    for (job, store) in world.snapshots.iter().filter(|(job, _)| ["three", "four"].contains(&&*job.name)) {
+        let next = Job { name: format!("next {}", job.name), ..job.clone() };
+        try_backup(vault, store, &next).unwrap();
+        for name in [&next.name, &job.name] {
+            let there = strongroom_engine::snapshots(vault).unwrap().0;
+            if there.iter().any(|snapshot| snapshot.name == *name) {
+                let damage =
+                    strongroom_engine::verify(vault, Some(name), Depth::Data, &Silent).unwrap().damage;
+                assert!(damage.is_empty(), "{name}: {damage:?}");
+                assert!(crate::common::restore(vault, name).unwrap() == store.tables);
+            }
+        }
+    }
+    let still = restorable(vault, &names);
+    assert!(could.iter().all(|(table, entries)| still.get(table) == Some(entries)));
+    // And a prune works, or says what stops it, and costs nothing.
+    match strongroom_engine::prune(vault, strongroom_engine::Prune { max_unused: 0, dry_run: false }, &Silent)
+    {
+        Ok(_) => {}
+        Err(e) => assert!(e.code == Code::Damaged && e.message.contains("snapshot"), "{e:?}"),
+    }
+    let still = restorable(vault, &names);
+    assert!(could.iter().all(|(table, entries)| still.get(table) == Some(entries)));
+}
+
+thread_local! {
+    static WORLD: World = world();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_worse_after_a_repair(blows in prop::collection::vec(blow(), 1..5)) {
+        WORLD.with(|world| {
+            let vault = world.vault.deep_clone();
+            blows.iter().for_each(|blow| blow.strike(&vault));
+            check(world, &vault);
+        });
+    }
+}
+
+#[test]
+fn a_repository_that_is_whole_is_left_alone() {
+    WORLD.with(|world| {
+        let vault = world.vault.deep_clone();
+        let before = content(&vault);
+        let repaired = repair_as_announced(&vault).unwrap();
+        assert!(
+            repaired.is_whole() && repaired.mended.is_empty() && repaired.left.is_empty(),
+            "{repaired:?}"
+        );
+        assert_eq!((repaired.snapshots, repaired.whole), (4, 4));
+        assert!(content(&vault) == before);
+        assert!(repaired.bytes > 5000 && repaired.objects > 10);
+    });
+}
