@@ -202,7 +202,8 @@ fn write(
         !bad
     };
     let (sources, count) = merge(open(&packs, files), note, |_, _| Ok(()))?;
-    if count == 0 {
+    // Of packs of which it has nothing to say it says just that: their lists are not to be believed.
+    if all.is_empty() {
         return Ok(None);
     }
     let files = sources.into_iter().filter_map(|source| match source {

@@ -307,7 +307,7 @@ impl Run<'_> {
             })?;
             let packs = self.listings.packs.len() - self.gone.len() + self.written.len();
             after -= index::bytes(self.vault)?;
-            if entries > 0 {
+            if packs > 0 {
                 after += index::len_of_file(packs as u64, entries);
             }
         }

@@ -141,7 +141,7 @@ impl Act<'_> {
             let Rescued { objects, copied, spare } = *rescued;
             let what = match file.is {
                 Is::Pack(number) if objects == 0 => match (listings.packs[number].named, spare) {
-                    (_, true) => "it is empty; removed".to_owned(),
+                    (_, true) => "nothing is in it; removed".to_owned(),
                     (true, false) => "nothing in it comes back; the index names it no more".to_owned(),
                     (false, false) => continue,
                 },
@@ -198,15 +198,6 @@ impl Act<'_> {
                 notes.push(Note::new(self.pack(*number).path(), what));
             }
         }
-        let useless = listings.packs.iter().zip(&self.places.states).enumerate();
-        for (number, _) in useless.filter(|(number, (held, state))| {
-            held.named && **state == State::Useless && !self.is_spoilt(*number)
-        }) {
-            notes.push(Note::new(
-                self.pack(number).path(),
-                "nothing in it comes back; the index names it no more",
-            ));
-        }
         let unnamed = listings.packs.iter().zip(&self.places.states);
         let unnamed = unnamed.filter(|(held, state)| {
             !held.named && **state == State::Sound && !listings.lost.contains(&held.pack.id)
@@ -224,10 +215,6 @@ impl Act<'_> {
                 "it does not say where some objects lie that are there; now it does",
             ));
         }
-    }
-
-    fn is_spoilt(&self, number: usize) -> bool {
-        self.found.spoilt.iter().any(|file| file.is == Is::Pack(number))
     }
 }
 

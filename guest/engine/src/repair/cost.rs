@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use super::look::Found;
 use super::places::Places;
 use super::{Lost, advance};
 use crate::catalog;
 use crate::error::{Code, Result};
 use crate::id::{Id, Kind};
+use crate::pack;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 use crate::tree::item::{Items, PIECE};
@@ -66,7 +68,14 @@ pub(super) fn of(snapshots: &[Snapshot], places: &Places<'_>, progress: &dyn Pro
 
 impl Cost {
     /// In words, with names.
-    pub(super) fn list(self, snapshots: &[Snapshot], places: &Places<'_>) -> Result<Vec<Lost>> {
+    pub(super) fn list(
+        self,
+        snapshots: &[Snapshot],
+        places: &Places<'_>,
+        found: &Found,
+    ) -> Result<Vec<Lost>> {
+        let seen: HashMap<Id, Id> =
+            found.bad.iter().filter(|(id, _)| self.lost.contains_key(id)).copied().collect();
         // They come oldest first.
         let newest: HashMap<&str, usize> = snapshots
             .iter()
@@ -81,7 +90,10 @@ impl Cost {
             Ok(Lost {
                 object: id.hex(),
                 what: loss.what.to_owned(),
-                file: places.said(&id)?.unwrap_or_default(),
+                file: match seen.get(&id) {
+                    Some(pack) => pack::path(*pack),
+                    None => places.said(&id)?.unwrap_or_default(),
+                },
                 snapshots: loss.snapshots.iter().map(|number| snapshots[*number].name.clone()).collect(),
                 tables: loss.tables.iter().map(ToString::to_string).collect(),
                 entries: loss.entries,

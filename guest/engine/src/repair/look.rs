@@ -108,11 +108,6 @@ impl Look<'_, '_> {
         list.sort_unstable_by_key(|entry| entry.offset);
         let rotten = self.rotten(file.as_ref(), &list).place(pack.path())?;
         self.found.objects += list.len() as u64;
-        if rotten.len() == list.len() {
-            self.places.states[number] = State::Useless;
-            self.found.left.extend((!list.is_empty()).then(|| Note::new(pack.path(), NOTHING)));
-            return Ok(());
-        }
         if self.found.bad.len() + rotten.len() > BAD_MAX {
             self.places.states[number] = State::Riddled;
             self.found.spoilt.push(Spoilt { path: pack.path(), is: Is::Pack(number) });

@@ -125,9 +125,9 @@ pub fn repair(vault: &dyn Vault, options: Repair, progress: &dyn Progress) -> Re
         bytes,
         mended: acted,
         unreadable: unreadable.iter().map(|file| known(vault, file)).collect::<Result<_>>()?,
-        left: found.left,
         lost_more: cost.more,
-        lost: cost.list(&snapshots, &places)?,
+        lost: cost.list(&snapshots, &places, &found)?,
+        left: found.left,
     })
 }
 

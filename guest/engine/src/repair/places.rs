@@ -18,7 +18,8 @@ const FOUND_MAX: usize = 1 << 18;
 /// What a pack turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its list is what was written, and something in it is sound.
+    /// Its list is what was written. It stays, and the index names it, whatever is damaged in it: otherwise the next
+    /// backup would believe the list.
     Sound,
     /// So it is here, but more in it is damaged than can be noted: what is sound is moved.
     Riddled,

@@ -137,11 +137,15 @@ fn blow() -> impl Strategy<Value = Blow> {
     ]
 }
 
+fn pick<'p>(index: &Index, paths: &'p [String]) -> &'p str {
+    &paths[index.index(paths.len())]
+}
+
 impl Blow {
     fn strike(&self, vault: &MemoryVault) {
         let all = vault.paths();
         let packs = files(vault, "packs");
-        let change = |path: &String, how: &dyn Fn(&mut Vec<u8>)| {
+        let change = |path: &str, how: &dyn Fn(&mut Vec<u8>)| {
             let mut file = vault.get(path).unwrap();
             how(&mut file);
             vault.put(path, file);
@@ -159,34 +163,34 @@ impl Blow {
             return;
         }
         match self {
-            Blow::Flip(file, at) => change(file.get(&all), &flip(at)),
-            Blow::FlipInPack(file, at) if !packs.is_empty() => change(file.get(&packs), &flip(at)),
+            Blow::Flip(file, at) => change(pick(file, &all), &flip(at)),
+            Blow::FlipInPack(file, at) if !packs.is_empty() => change(pick(file, &packs), &flip(at)),
             Blow::FlipInPack(..) => {}
-            Blow::FlipAtTheEnd(file, at) => change(file.get(&all), &|file| {
+            Blow::FlipAtTheEnd(file, at) => change(pick(file, &all), &|file| {
                 let len = file.len();
                 if let Some(byte) = file.get_mut(len.saturating_sub(1 + *at as usize)) {
                     *byte ^= 16;
                 }
             }),
-            Blow::Cut(file, at) => change(file.get(&all), &|file| file.truncate(at.index(file.len() + 1))),
-            Blow::Empty(file) => change(file.get(&all), &Vec::clear),
-            Blow::Zeros(file) => change(file.get(&all), &|file| file.fill(0)),
-            Blow::Delete(file) => vault.remove(file.get(&all)).unwrap(),
+            Blow::Cut(file, at) => change(pick(file, &all), &|file| file.truncate(at.index(file.len() + 1))),
+            Blow::Empty(file) => change(pick(file, &all), &Vec::clear),
+            Blow::Zeros(file) => change(pick(file, &all), &|file| file.fill(0)),
+            Blow::Delete(file) => vault.remove(pick(file, &all)).unwrap(),
             Blow::DeleteIndex => files(vault, "index").iter().for_each(|path| vault.remove(path).unwrap()),
             Blow::Swap(a, b) => {
-                let (a, b) = (a.get(&all), b.get(&all));
+                let (a, b) = (pick(a, &all), pick(b, &all));
                 let (of_a, of_b) = (vault.get(a).unwrap(), vault.get(b).unwrap());
                 vault.put(a, of_b);
                 vault.put(b, of_a);
             }
-            Blow::Over(a, b) => vault.put(a.get(&all), vault.get(b.get(&all)).unwrap()),
+            Blow::Over(a, b) => vault.put(pick(a, &all), vault.get(pick(b, &all)).unwrap()),
             Blow::Twin(file) => {
-                let path = file.get(&all);
+                let path = pick(file, &all);
                 if let Some((dir @ ("packs" | "index"), _)) = path.split_once('/') {
                     vault.put(&format!("{dir}/{:064x}", all.len()), vault.get(path).unwrap());
                 }
             }
-            Blow::Unfinished(file) => vault.put("packs/tmp-0-0", vault.get(file.get(&all)).unwrap()),
+            Blow::Unfinished(file) => vault.put("packs/tmp-0-0", vault.get(pick(file, &all)).unwrap()),
         }
     }
 }
@@ -236,7 +240,13 @@ fn check(world: &World, vault: &MemoryVault) {
     let again = repair_as_announced(vault).unwrap();
     assert!(again.mended.is_empty(), "{again:#?} after {repaired:#?}");
     assert!(content(vault) == files, "a second repair changed something");
-    assert_eq!((again.lost, again.unreadable), (repaired.lost, repaired.unreadable));
+    // Which pack held an object is no longer known when that pack was written again.
+    let costs = |repaired: &Repaired| {
+        let costs =
+            repaired.lost.iter().map(|lost| strongroom_engine::Lost { file: String::new(), ..lost.clone() });
+        (costs.collect::<Vec<_>>(), repaired.unreadable.clone())
+    };
+    assert_eq!(costs(&again), costs(&repaired));
     // The next backup of the same data makes what is newest whole again.
     for (job, store) in world.snapshots.iter().filter(|(job, _)| ["three", "four"].contains(&&*job.name)) {
         let next = Job { name: format!("next {}", job.name), ..job.clone() };
