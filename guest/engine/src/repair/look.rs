@@ -76,7 +76,10 @@ impl Look<'_, '_> {
         for (number, held) in listings.packs.iter().enumerate() {
             match pack::entries(vault, held.pack.id) {
                 Ok((_, list)) => self.pack(number, list)?,
-                Err(e) if e.code == Code::Damaged => broken.push(number),
+                Err(e) if e.code == Code::Damaged => {
+                    self.places.states[number] = State::Broken;
+                    broken.push(number);
+                }
                 Err(e) => return Err(e),
             }
         }
@@ -159,9 +162,10 @@ impl Look<'_, '_> {
         advance(self.progress, len)?;
         self.found.objects += salvaged.entries.len() as u64;
         if let Is::Pack(number) = is {
-            let useless = salvaged.entries.is_empty();
-            self.places.states[number] = if useless { State::Useless } else { State::Broken };
-            if useless && len > 0 {
+            if salvaged.entries.is_empty() {
+                self.places.states[number] = State::Useless;
+            }
+            if salvaged.entries.is_empty() && len > 0 {
                 let begin = vault.open(&path)?.read(0, 64).place(&path)?;
                 let what = if diagnosis::looks_like_one(&begin) {
                     "it holds a snapshot file; was it exchanged for another file?"

@@ -278,7 +278,7 @@ thread_local! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300 * std::env::var("REPAIR_TIMES").map_or(1, |n| n.parse().unwrap()), ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_worse_after_a_repair(blows in prop::collection::vec(blow(), 1..5)) {
