@@ -116,7 +116,7 @@ impl Tried {
 }
 
 /// Kills a run before every change and after the last one; says how many places these were.
-fn at_every_change(
+pub(crate) fn at_every_change(
     disk: &Disk,
     run: impl Fn(&Disk) -> Result<()>,
     mut killed: impl FnMut(&Disk, bool),

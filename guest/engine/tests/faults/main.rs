@@ -12,5 +12,6 @@ mod common;
 mod crash;
 mod disk;
 mod errors;
+mod repair;
 mod verbs;
 mod world;

@@ -1,8 +1,10 @@
 //! The verbs that write, each with a repository to run on. A new one is added to [`all`].
 
+use std::collections::BTreeSet;
+
 use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
-use strongroom_engine::{Result, Silent, Vault};
+use strongroom_engine::{Repair, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store};
@@ -28,6 +30,7 @@ pub(crate) fn all() -> Vec<Verb> {
     verbs.extend((0..3).map(parallel));
     verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
     verbs.push(pruning_after_a_killed_forget());
+    verbs.extend([repairing(), repairing_with_a_loss()]);
     verbs
 }
 
@@ -169,6 +172,52 @@ fn forgetting_and_pruning() -> Verb {
         strongroom_engine::forget(disk, &["a".into(), "c".into(), "d".into()], false)?;
         prune(disk)
     })
+}
+
+/// The list of one pack, one index file and the name of a pack are damaged: nothing is lost, and afterwards all is whole.
+fn repairing() -> Verb {
+    let (disk, promises) = four();
+    let packs: Vec<_> = disk.files().into_iter().filter(|(path, _)| path.starts_with("packs/")).collect();
+    let (path, mut pack) = packs[0].clone();
+    *pack.last_mut().unwrap() ^= 1;
+    disk.put(&path, pack);
+    // Two packs are exchanged.
+    disk.put(&packs[1].0, packs[2].1.clone());
+    disk.put(&packs[2].0, packs[1].1.clone());
+    let index = disk.files().into_iter().find(|(path, _)| path.starts_with("index/")).unwrap();
+    disk.put(&index.0, index.1[..index.1.len() - 3].to_vec());
+    disk.put("packs/tmp-0-0", vec![1; 100]);
+    let mut verb = removes("repair", (disk, promises), &[], repair);
+    // Verify finds damage that costs no snapshot anything.
+    verb.before.hurt.insert("nobody".into());
+    verb.meanwhile.hurt.insert("nobody".into());
+    verb
+}
+
+/// Beside all of that an object of one snapshot is lost.
+fn repairing_with_a_loss() -> Verb {
+    let Verb { disk: whole, before: mut promises, .. } = repairing();
+    let packs: Vec<_> = whole.files().into_iter().filter(|(path, _)| path.starts_with("packs/")).collect();
+    let objects = packs.iter().flat_map(|(path, pack)| {
+        let begins = |at: &usize| pack[*at..].starts_with(b"SRo1");
+        (0..pack.len()).filter(begins).map(|at| (path.clone(), pack.clone(), at + 57))
+    });
+    let only_one = |(path, mut pack, at): (String, Vec<u8>, usize)| {
+        let disk = whole.deep_clone();
+        pack[at] ^= 1;
+        disk.put(&path, pack);
+        let repaired =
+            strongroom_engine::repair(&disk.deep_clone(), Repair { dry_run: true }, &Silent).unwrap();
+        let hurt: BTreeSet<String> = repaired.lost.into_iter().flat_map(|lost| lost.snapshots).collect();
+        (hurt.len() == 1).then_some((disk, hurt))
+    };
+    let (disk, hurt) = objects.into_iter().find_map(only_one).unwrap();
+    promises.hurt = hurt;
+    removes("repair with a loss", (disk, promises), &[], repair)
+}
+
+pub(crate) fn repair(disk: &Disk) -> Result<()> {
+    strongroom_engine::repair(disk, Repair::default(), &Silent).map(drop)
 }
 
 fn prune(disk: &Disk) -> Result<()> {
