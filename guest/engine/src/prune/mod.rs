@@ -247,6 +247,8 @@ impl Run<'_> {
 
     /// New packs are there: now the index, and then the packs that it no longer names.
     fn carry_out(&self, gone: &[usize], written: &[Pack]) -> Result<()> {
+        // A pack that was damaged may have been written again whole, under the same name.
+        let new: HashSet<Id> = self.written.iter().map(|pack| pack.id).collect();
         if self.index_changes() {
             let unnamed = |(number, held): (usize, &listing::Held)| {
                 (!held.named && !self.gone.contains(&number)).then_some(held.pack.id)
@@ -259,14 +261,12 @@ impl Run<'_> {
                     .map(|number| self.listings.packs[*number].pack.id)
                     .chain(self.listings.lost.iter().copied())
                     .collect(),
-                bad: self.bad.clone(),
+                bad: self.bad.iter().filter(|(_, pack)| !new.contains(pack)).copied().collect(),
                 broken: self.listings.broken.clone(),
                 whole: true,
             };
             index::update(self.vault, change).place("while the index is written")?;
         }
-        // A pack that was damaged may have been written again whole, under the same name.
-        let new: HashSet<Id> = self.written.iter().map(|pack| pack.id).collect();
         let packs = gone.iter().map(|number| self.listings.packs[*number].pack);
         for pack in packs.filter(|pack| !new.contains(&pack.id)) {
             match self.vault.remove(&pack.path()) {

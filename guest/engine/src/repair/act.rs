@@ -110,10 +110,13 @@ impl Act<'_> {
         for path in &self.found.aside {
             self.vault.rename(path, &aside(path))?;
         }
+        // What was damaged may have been written again under the same name.
+        let is_new = |id: &Id| written.iter().any(|pack| pack.id == *id);
+        let bad = self.found.bad.iter().filter(|(_, pack)| !is_new(pack));
         let change = Change {
             packs: self.sound().map(|number| self.pack(number).id).collect(),
             needed: written.iter().map(|pack| pack.id).collect(),
-            bad: self.found.bad.clone(),
+            bad: bad.copied().collect(),
             broken: index::files(self.vault)?.into_iter().collect(),
             whole: true,
             ..Change::default()

@@ -26,8 +26,24 @@ pub(crate) struct Figures {
     /// What nobody noticed, all of it harmless.
     pub(crate) silent: Vec<String>,
     pub(crate) most_bytes: usize,
-    /// In one of so many cases backups follow.
-    pub(crate) follow_up: u64,
+    pub(crate) also: Also,
+}
+
+/// What follows in one of so many cases.
+#[derive(Clone, Copy)]
+pub(crate) struct Also {
+    pub(crate) backups: u64,
+    pub(crate) repair: u64,
+}
+
+impl Also {
+    pub(crate) const ALWAYS: Self = Self { backups: 1, repair: 1 };
+}
+
+impl Default for Also {
+    fn default() -> Self {
+        Self::ALWAYS
+    }
 }
 
 impl fmt::Display for Figures {
@@ -44,7 +60,7 @@ pub(crate) fn kind(path: &str) -> &str {
 }
 
 /// The snapshots that restore to what they were made of; others must say that they are damaged.
-fn whole(repository: &Repository, vault: &MemoryVault, what: &str) -> BTreeSet<&'static str> {
+pub(crate) fn whole(repository: &Repository, vault: &MemoryVault, what: &str) -> BTreeSet<&'static str> {
     let mut whole = BTreeSet::new();
     for (name, store) in &repository.snapshots {
         match restore(vault, name) {
@@ -73,6 +89,9 @@ impl Figures {
 
     fn look_inside(&mut self, repository: &Repository, vault: &MemoryVault, what: &str) {
         let restorable = whole(repository, vault, what);
+        if self.cases.is_multiple_of(self.also.repair) {
+            crate::repair::check(repository, vault, what, &restorable);
+        }
         let damage = match strongroom_engine::verify(vault, None, Depth::Data, &Silent) {
             Ok(verified) => verified.damage,
             Err(e) => {
@@ -102,7 +121,7 @@ impl Figures {
             self.silent.push(what.to_owned());
         }
         // Where every byte is damaged, one in a few cases is followed up.
-        if !self.cases.is_multiple_of(self.follow_up) {
+        if !self.cases.is_multiple_of(self.also.backups) {
             return;
         }
         let error_is_clear = |e: &strongroom_engine::Error| e.code == Code::Damaged && e.message.len() > 10;

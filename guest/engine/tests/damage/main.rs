@@ -11,5 +11,6 @@ mod common;
 
 mod allocator;
 mod cases;
+mod repair;
 mod repository;
 mod sweep;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strongroom_engine::Vault;
 use strongroom_engine::testing::MemoryVault;
 
-use crate::cases::{Figures, kind, print};
+use crate::cases::{Also, Figures, kind, print};
 use crate::common::Random;
 use crate::repository::{Repository, complete};
 
@@ -17,18 +17,22 @@ fn silent(figures: &Table) -> Vec<&str> {
     figures.values().flat_map(|figures| &figures.silent).map(String::as_str).collect()
 }
 
+/// Where some places are damaged, and where every byte is.
+const SHORT: Also = Also { backups: 1, repair: 3 };
+const LONG: Also = Also { backups: 16, repair: 1 };
+
 /// Damages a copy for each of these and looks at it.
 fn sweep(
     title: &str,
     repository: &Repository,
-    follow_up: u64,
+    also: Also,
     damage: impl Iterator<Item = (String, String, Damage)>,
 ) -> Table {
     let mut table = Table::new();
     for (kind, what, damage) in damage {
         let vault = repository.vault.deep_clone();
         damage(&vault);
-        let new = || Figures { follow_up, ..Figures::default() };
+        let new = || Figures { also, ..Figures::default() };
         table.entry(kind).or_insert_with(new).look(repository, &vault, &what);
     }
     print(title, &table);
@@ -39,7 +43,7 @@ fn sweep(
 fn contents(
     title: &str,
     repository: &Repository,
-    follow_up: u64,
+    also: Also,
     contents: impl Fn(&[u8]) -> Vec<(String, Vec<u8>)>,
 ) -> Table {
     let paths = repository.vault.paths().into_iter();
@@ -51,12 +55,12 @@ fn contents(
             (kind, what, damage)
         })
     });
-    sweep(title, repository, follow_up, damage)
+    sweep(title, repository, also, damage)
 }
 
-fn flip(step: usize, follow_up: u64) {
+fn flip(step: usize, also: Also) {
     let repository = complete();
-    let table = contents("One bit flipped in every byte", &repository, follow_up, |file| {
+    let table = contents("One bit flipped in every byte", &repository, also, |file| {
         let flipped = (0..file.len()).step_by(step).map(|at| {
             let mut flipped = file.to_vec();
             flipped[at] ^= 1 << ((at * 5 + at / 8) % 8);
@@ -70,9 +74,9 @@ fn flip(step: usize, follow_up: u64) {
     }
 }
 
-fn cut(step: usize, follow_up: u64) {
+fn cut(step: usize, also: Also) {
     let repository = complete();
-    let table = contents("Every file cut off at every length", &repository, follow_up, |file| {
+    let table = contents("Every file cut off at every length", &repository, also, |file| {
         let lengths = (0..file.len()).rev().step_by(step).chain([0]);
         lengths.map(|len| (format!("{len} bytes"), file[..len].to_vec())).collect()
     });
@@ -82,30 +86,30 @@ fn cut(step: usize, follow_up: u64) {
 
 #[test]
 fn a_flipped_bit_is_found() {
-    flip(97, 1);
+    flip(97, SHORT);
 }
 
 #[test]
 #[ignore = "minutes"]
 fn a_flipped_bit_in_any_byte_is_found() {
-    flip(1, 16);
+    flip(1, LONG);
 }
 
 #[test]
 fn a_file_that_is_cut_off_is_found() {
-    cut(97, 1);
+    cut(97, SHORT);
 }
 
 #[test]
 #[ignore = "minutes"]
 fn a_file_that_is_cut_off_anywhere_is_found() {
-    cut(1, 16);
+    cut(1, LONG);
 }
 
 #[test]
 fn other_contents_are_found() {
     let repository = complete();
-    let table = contents("Files filled with other things", &repository, 1, |file| {
+    let table = contents("Files filled with other things", &repository, Also::ALWAYS, |file| {
         let len = file.len();
         let mut tail = file.to_vec();
         tail.extend_from_slice(&file[..len.min(512)]);
@@ -143,7 +147,7 @@ fn files_that_are_swapped_are_found_unless_they_say_the_same() {
         });
         (kinds, what, damage)
     });
-    let table = sweep("Two files swapped", &repository, 1, damage);
+    let table = sweep("Two files swapped", &repository, Also::ALWAYS, damage);
     // The name of an index file is not needed to read it.
     assert!(silent(&table).iter().all(|what| what.matches("index/").count() == 2), "{:?}", silent(&table));
 }
@@ -158,7 +162,7 @@ fn a_file_that_is_gone_is_found_unless_nothing_is_lost_with_it() {
         });
         (kind(&path).to_owned(), path, damage)
     });
-    let table = sweep("A file deleted", &repository, 1, damage);
+    let table = sweep("A file deleted", &repository, Also::ALWAYS, damage);
     // The index is made again from the packs. A snapshot that is gone is one less: nobody remembers it.
     let silent = silent(&table);
     assert!(
@@ -181,7 +185,7 @@ fn a_file_that_is_there_twice_costs_nothing() {
         let damage: Damage = Box::new(move |vault| vault.put(&twin, vault.get(&path).unwrap()));
         (kind, what, damage)
     });
-    let table = sweep("A file there twice", &repository, 1, damage);
+    let table = sweep("A file there twice", &repository, Also::ALWAYS, damage);
     assert!(table.values().all(|figures| figures.harmless == figures.cases));
     // Nothing reads a pack that no index needs; a second index file says what the first one says.
     assert_eq!(table["snapshots"].found, table["snapshots"].cases);
