@@ -53,7 +53,7 @@ pub use repair::{Lost, Note, Repair, Repaired, repair};
 pub use repository::{FORMAT, LOCK};
 pub use restore::restore;
 pub use snapshot::{Snapshot, Unreadable};
-pub use store::{Bytes, Sink, Store, Table, TableWriter};
+pub use store::{Bytes, Changes, Sink, Store, Table, TableWriter};
 pub use vault::{Vault, VaultFile};
 pub use verify::{Damage, Depth, Verified, verify};
 

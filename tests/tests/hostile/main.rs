@@ -10,6 +10,7 @@
 mod common;
 
 mod broken;
+mod callers;
 mod engines;
 mod page;
 mod plugins;
@@ -52,7 +53,7 @@ fn every_attack_is_contained_and_the_page_says_how() {
     }
     let world = World::new();
     let mut rows = Vec::new();
-    let places = [plugins::attacks(), policies::attacks(), engines::attacks()];
+    let places = [plugins::attacks(), policies::attacks(), engines::attacks(), callers::attacks()];
     for attack in broken::attacks().into_iter().chain(places.into_iter().flatten()) {
         world.fill_data();
         let before = world.state();
