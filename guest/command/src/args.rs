@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::exit;
-use crate::verbs::{backup, cat, get, prune, restore, snapshots, tables, verify};
+use crate::verbs::{backup, cat, get, prune, repair, restore, snapshots, tables, verify};
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -88,6 +88,8 @@ pub(crate) enum Verb<Own: Subcommand> {
     Cat(cat::Args),
     /// Free what no snapshot needs any more
     Prune(prune::Args),
+    /// Make again what can be made again of a damaged repository, and say what cannot
+    Repair(repair::Args),
     #[command(flatten)]
     Own(Own),
 }

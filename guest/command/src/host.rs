@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use strongroom_core::{
-    Bar, Comparison, Depth, Pruned, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 
 use crate::args::Global;
@@ -125,6 +125,8 @@ pub trait Repository {
     fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()>;
     /// Frees what no snapshot needs; packs of which more than so many thousandths are unused are rewritten.
     fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned>;
+    /// Makes again what can be made again, and says what cannot.
+    fn repair(&self, dry_run: bool) -> Result<Repaired>;
     /// Compares a database file with a snapshot.
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
     /// Goes through the entries of a table of a snapshot, in its own order.

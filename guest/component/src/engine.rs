@@ -66,7 +66,21 @@ impl From<engine::Snapshot> for wit::Snapshot {
 
 impl From<engine::Damage> for wit::Damage {
     fn from(damage: engine::Damage) -> Self {
-        Self { file: damage.file, snapshots: damage.snapshots, tables: damage.tables, what: damage.what }
+        let engine::Damage { file, snapshots, tables, entries, what } = damage;
+        Self { file, snapshots, tables, entries, what }
+    }
+}
+
+impl From<engine::Note> for wit::Note {
+    fn from(note: engine::Note) -> Self {
+        Self { file: note.file, what: note.what }
+    }
+}
+
+impl From<engine::Lost> for wit::Loss {
+    fn from(lost: engine::Lost) -> Self {
+        let engine::Lost { object, what, file, snapshots, tables, entries, heals } = lost;
+        Self { object, what, file, snapshots, tables, entries, heals }
     }
 }
 
@@ -146,6 +160,7 @@ impl wit::Guest for Component {
             file: unreadable.file,
             snapshots: Vec::new(),
             tables: Vec::new(),
+            entries: None,
             what: unreadable.error.message,
         });
         Ok((snapshots.into_iter().map(Into::into).collect(), damage.collect()))
@@ -203,6 +218,22 @@ impl wit::Guest for Component {
             bytes_moved: pruned.bytes_moved,
             bytes_unused: pruned.bytes_unused,
             bytes_left: pruned.bytes_left,
+        })
+    }
+
+    fn repair(dry_run: bool) -> Result<wit::Repaired> {
+        let repaired = engine::repair(vault()?, engine::Repair { dry_run }, &Progress)?;
+        let notes = |notes: Vec<engine::Note>| notes.into_iter().map(Into::into).collect();
+        Ok(wit::Repaired {
+            snapshots: repaired.snapshots,
+            whole: repaired.whole,
+            objects: repaired.objects,
+            bytes: repaired.bytes,
+            mended: notes(repaired.mended),
+            unreadable: notes(repaired.unreadable),
+            left: notes(repaired.left),
+            lost: repaired.lost.into_iter().map(Into::into).collect(),
+            lost_more: repaired.lost_more,
         })
     }
 }

@@ -45,6 +45,7 @@ pub fn restore<'s>(
                     file: String::new(),
                     snapshots: vec![opened.snapshot().name.clone()],
                     tables: vec![table.name.clone()],
+                    entries: Some(table.entries),
                     what: e.message,
                 });
             }

@@ -35,6 +35,8 @@ pub struct Damage {
     pub snapshots: Vec<String>,
     /// Tables of theirs that are not.
     pub tables: Vec<String>,
+    /// How many entries of each of these tables are lost with it, if that is known.
+    pub entries: Option<u64>,
     /// What is wrong.
     pub what: String,
 }
@@ -84,19 +86,20 @@ pub fn verify(
     }
     for (file, wrong) in look.objects.index_damage(depth == Depth::Data)? {
         look.found
-            .entry((file, format!("{wrong}; the next backup makes it again from the packs")))
+            .entry((file, format!("{wrong}; `repair` and the next backup make it again from the packs")))
             .or_default();
     }
     for snapshot in &snapshots {
         look.snapshot(snapshot)?;
     }
     let found = look.found.into_iter().map(|((file, what), at)| {
-        let (snapshots, tables) = at;
+        let Costs { snapshots, tables, entries } = at;
         Damage {
             file,
             what,
             snapshots: snapshots.into_iter().collect(),
             tables: tables.into_iter().collect(),
+            entries,
         }
     });
     Ok(Verified { damage: found.collect(), ..look.verified })
@@ -138,8 +141,14 @@ enum Object {
 /// How often the index is read again in vain before what is missing is taken for lost.
 const RELOADS: u32 = 16;
 
-/// Snapshots and tables.
-type Costs = (BTreeSet<String>, BTreeSet<String>);
+/// What something costs.
+#[derive(Default)]
+struct Costs {
+    snapshots: BTreeSet<String>,
+    tables: BTreeSet<String>,
+    /// Entries of each of these tables.
+    entries: Option<u64>,
+}
 
 struct Look<'a> {
     vault: &'a dyn Vault,
@@ -169,7 +178,7 @@ impl Look<'_> {
         self.turn += 1;
         let mut schema_is_there = true;
         for id in &snapshot.schema {
-            schema_is_there &= !matches!(self.object(Kind::Schema, *id, true)?, Object::Spoilt);
+            schema_is_there &= !matches!(self.object(Kind::Schema, *id, true, None)?, Object::Spoilt);
         }
         if let Some(root) = snapshot.root {
             self.node(Kind::Catalog { level: root.level }, &root.node)?;
@@ -177,14 +186,16 @@ impl Look<'_> {
         let tables = match catalog::read_tree(&self.objects, snapshot) {
             Ok(tables) => tables,
             Err(e) if e.code == Code::Damaged => {
-                self.note(snapshot::path(&snapshot.name), e.message);
+                self.note(snapshot::path(&snapshot.name), e.message, None);
                 return Ok(());
             }
             Err(e) => return Err(e),
         };
         if schema_is_there {
             match catalog::read_schema(&self.objects, snapshot, tables.len()) {
-                Err(e) if e.code == Code::Damaged => self.note(snapshot::path(&snapshot.name), e.message),
+                Err(e) if e.code == Code::Damaged => {
+                    self.note(snapshot::path(&snapshot.name), e.message, None)
+                }
                 read => drop(read?),
             }
         }
@@ -203,7 +214,8 @@ impl Look<'_> {
     fn node(&mut self, kind: Kind, node: &Ref) -> Result<bool> {
         // A leaf of so many bytes may have pieces, which only it names.
         let must_read = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
-        let content = match self.object(kind, node.id, must_read)? {
+        let entries = matches!(kind, Kind::Node { .. }).then_some(node.entries);
+        let content = match self.object(kind, node.id, must_read, entries)? {
             Object::Spoilt => return Ok(false),
             Object::Known | Object::There(None) => return Ok(true),
             Object::There(Some(content)) => content,
@@ -217,7 +229,7 @@ impl Look<'_> {
         };
         let whole = match whole {
             Err(e) if e.code == Code::Damaged => {
-                self.note(String::new(), format!("node {}: {e}", node.id));
+                self.note(String::new(), format!("node {}: {e}", node.id), entries);
                 false
             }
             whole => whole?,
@@ -243,7 +255,7 @@ impl Look<'_> {
         leaf.check_leaf(&items)?;
         let mut whole = true;
         for (id, len) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
-            match self.object(Kind::Blob, id, false)? {
+            match self.object(Kind::Blob, id, false, Some(1))? {
                 Object::Spoilt => whole = false,
                 Object::There(Some(content)) if content.len() != len => {
                     return Err(Error::damaged(format!("piece {id} has another length than its entry says")));
@@ -254,8 +266,9 @@ impl Look<'_> {
         Ok(whole)
     }
 
-    /// Looks at an object; its bytes are read if they must be, or if the depth asks for them.
-    fn object(&mut self, kind: Kind, id: Id, must_read: bool) -> Result<Object> {
+    /// Looks at an object, with which so many entries are lost; its bytes are read if they must be, or if the depth asks for
+    /// them.
+    fn object(&mut self, kind: Kind, id: Id, must_read: bool, entries: Option<u64>) -> Result<Object> {
         let new = self.seen.insert(kind, &id);
         match self.spoilt.get(&id) {
             None if !new => return Ok(Object::Known),
@@ -264,14 +277,18 @@ impl Look<'_> {
             _ => {}
         }
         let Some(place) = self.find(&id)? else {
-            return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
+            let what = format!("object {id} is in no pack that is there");
+            return Ok(self.spoil(id, String::new(), what, entries));
         };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
-            None => return self.elsewhere(kind, id, path, Error::new(Code::NotFound, "the pack is gone")),
+            None => {
+                let gone = Error::new(Code::NotFound, "the pack is gone");
+                return self.elsewhere(kind, id, path, gone, entries);
+            }
             Some(len) if len < u64::from(place.offset) + u64::from(place.len) => {
                 let cut = Error::damaged(format!("the pack is cut off at {len} bytes"));
-                return self.elsewhere(kind, id, path, cut);
+                return self.elsewhere(kind, id, path, cut, entries);
             }
             Some(_) => {}
         }
@@ -288,7 +305,7 @@ impl Look<'_> {
                 Ok(Object::There(Some(content)))
             }
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
-                self.elsewhere(kind, id, path, e)
+                self.elsewhere(kind, id, path, e, entries)
             }
             Err(e) => Err(e),
         }
@@ -315,7 +332,14 @@ impl Look<'_> {
 
     /// An object that cannot be read where it was looked for: a prune beside this may just have moved it, and another
     /// copy of it costs nobody anything.
-    fn elsewhere(&mut self, kind: Kind, id: Id, file: String, wrong: Error) -> Result<Object> {
+    fn elsewhere(
+        &mut self,
+        kind: Kind,
+        id: Id,
+        file: String,
+        wrong: Error,
+        entries: Option<u64>,
+    ) -> Result<Object> {
         match self.objects.read(kind, id) {
             Ok(content) => {
                 if wrong.code != Code::NotFound {
@@ -325,15 +349,15 @@ impl Look<'_> {
                 Ok(Object::There(Some(content)))
             }
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
-                Ok(self.spoil(id, file, wrong.message))
+                Ok(self.spoil(id, file, wrong.message, entries))
             }
             Err(e) => Err(e),
         }
     }
 
-    fn spoil(&mut self, id: Id, file: String, what: String) -> Object {
+    fn spoil(&mut self, id: Id, file: String, what: String, entries: Option<u64>) -> Object {
         self.spoilt.insert(id, self.turn);
-        self.note(file, what);
+        self.note(file, what, entries);
         Object::Spoilt
     }
 
@@ -377,11 +401,12 @@ impl Look<'_> {
         Ok(len)
     }
 
-    fn note(&mut self, file: String, what: String) {
+    fn note(&mut self, file: String, what: String, entries: Option<u64>) {
         let costs = self.found.entry((file, what)).or_default();
-        costs.0.insert(self.snapshot.clone());
+        costs.snapshots.insert(self.snapshot.clone());
         if !self.table.is_empty() {
-            costs.1.insert(self.table.clone());
+            costs.tables.insert(self.table.clone());
+            costs.entries = costs.entries.max(entries);
         }
     }
 }

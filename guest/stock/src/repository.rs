@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Each};
 use strongroom_core::{
-    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Restored, Result, Snapshot,
+    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Repaired, Restored, Result, Snapshot,
     Snapshots, Table, Verified, readable,
 };
 use strongroom_store::frame::Decoder;
@@ -161,6 +161,10 @@ impl host::Repository for Repository {
 
     fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
         self.run((!dry_run).then_some("a prune"), || Ok(engine::prune(max_unused, dry_run)?.into()))
+    }
+
+    fn repair(&self, dry_run: bool) -> Result<Repaired> {
+        self.run((!dry_run).then_some("a repair"), || Ok(engine::repair(dry_run)?.into()))
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repository, Restored,
-    Result, Snapshot, Snapshots, Table, Verified,
+    Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repair, Repaired,
+    Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 
@@ -91,6 +91,11 @@ impl host::Repository for Native<'_> {
     fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
         self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.prune(&Prune::new().max_unused(max_unused).dry_run(dry_run))
+    }
+
+    fn repair(&self, dry_run: bool) -> Result<Repaired> {
+        self.host.confine(&[], &[self.repository.dir()])?;
+        self.repository.repair(&Repair::new().dry_run(dry_run))
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {

@@ -48,6 +48,7 @@ macro_rules! from_wit {
                     damage.what = from.what;
                     damage.snapshots = from.snapshots;
                     damage.tables = from.tables;
+                    damage.entries = from.entries;
                     damage
                 }
             }
@@ -65,6 +66,45 @@ macro_rules! from_wit {
                     pruned.bytes_unused = from.bytes_unused;
                     pruned.bytes_left = from.bytes_left;
                     pruned
+                }
+            }
+
+            impl From<wit::Note> for $crate::Note {
+                fn from(from: wit::Note) -> Self {
+                    let mut note = Self::default();
+                    note.file = from.file;
+                    note.what = from.what;
+                    note
+                }
+            }
+
+            impl From<wit::Loss> for $crate::Loss {
+                fn from(from: wit::Loss) -> Self {
+                    let mut loss = Self::default();
+                    loss.object = from.object;
+                    loss.what = from.what;
+                    loss.file = from.file;
+                    loss.snapshots = from.snapshots;
+                    loss.tables = from.tables;
+                    loss.entries = from.entries;
+                    loss.heals = from.heals;
+                    loss
+                }
+            }
+
+            impl From<wit::Repaired> for $crate::Repaired {
+                fn from(from: wit::Repaired) -> Self {
+                    let mut repaired = Self::default();
+                    repaired.snapshots = from.snapshots;
+                    repaired.whole = from.whole;
+                    repaired.objects = from.objects;
+                    repaired.bytes = from.bytes;
+                    repaired.mended = from.mended.into_iter().map(Into::into).collect();
+                    repaired.unreadable = from.unreadable.into_iter().map(Into::into).collect();
+                    repaired.left = from.left.into_iter().map(Into::into).collect();
+                    repaired.lost = from.lost.into_iter().map(Into::into).collect();
+                    repaired.lost_more = from.lost_more;
+                    repaired
                 }
             }
 

@@ -18,4 +18,6 @@ pub use comparison::{Comparison, Difference, Drilled};
 pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};
-pub use model::{Damage, Depth, Progress, Pruned, Restored, Snapshot, Snapshots, Table, Verified};
+pub use model::{
+    Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, Verified,
+};

@@ -64,6 +64,8 @@ pub struct Damage {
     pub snapshots: Vec<String>,
     /// Tables of theirs that are not.
     pub tables: Vec<String>,
+    /// How many entries of each of these tables are lost with it, if that is known.
+    pub entries: Option<u64>,
 }
 
 /// All snapshots of a repository.
@@ -134,6 +136,67 @@ pub struct Pruned {
     pub bytes_left: u64,
 }
 
+/// A file of the repository, and what is the matter with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Note {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// What is the matter, and what becomes of it.
+    pub what: String,
+}
+
+/// An object that no file of the repository gives back, and what it costs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Loss {
+    /// Its id: 64 hex digits.
+    pub object: String,
+    /// What it is, for people: a leaf, a node, a list of tables, ...
+    pub what: String,
+    /// The pack that was said to hold it; empty if none was.
+    pub file: String,
+    /// Snapshots that are not whole because of it.
+    pub snapshots: Vec<String>,
+    /// Tables of theirs that are not, as far as the lists of tables can be read.
+    pub tables: Vec<String>,
+    /// How many entries lie in it or below it, each time that a table has it, if that is known.
+    pub entries: Option<u64>,
+    /// Sources whose newest snapshot needs it: their next backup writes it again, if the database still holds the same.
+    pub heals: Vec<String>,
+}
+
+/// What a repair did, and what it could not; of a dry run, what it would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Repaired {
+    /// Snapshots whose files can be read.
+    pub snapshots: u32,
+    /// Those of them that are whole afterwards.
+    pub whole: u32,
+    /// Objects that were read and hashed, wherever they lie.
+    pub objects: u64,
+    /// Bytes that were read for that.
+    pub bytes: u64,
+    /// What was wrong and is put right.
+    pub mended: Vec<Note>,
+    /// Snapshot files that cannot be read, with what is known of them. They stay as they are.
+    pub unreadable: Vec<Note>,
+    /// Files of which nothing comes back. They stay too.
+    pub left: Vec<Note>,
+    /// What stays lost.
+    pub lost: Vec<Loss>,
+    /// How many more objects are lost than are listed, at least.
+    pub lost_more: u64,
+}
+
+impl Repaired {
+    /// Whether every snapshot is whole, then.
+    pub fn is_whole(&self) -> bool {
+        self.unreadable.is_empty() && self.lost.is_empty()
+    }
+}
+
 /// What was restored.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -155,9 +218,9 @@ impl Restored {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark` and `prune`.
+    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark`, `prune` and `repair`.
     pub phase: &'a str,
-    /// Bytes of keys and values (while verifying and pruning, of what is read of the repository) that are done.
+    /// Bytes of keys and values (while verifying, pruning and repairing, of what is read of the repository) that are done.
     pub bytes: u64,
     /// Entries that are done.
     pub entries: u64,

@@ -47,6 +47,7 @@ mod plugin;
 mod policy;
 mod prune;
 mod read;
+mod repair;
 mod repository;
 mod restore;
 mod sandbox;
@@ -58,8 +59,8 @@ pub use drill::Drill;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
 pub use model::{
-    Comparison, Damage, Depth, Difference, Drilled, Progress, Pruned, Restored, Snapshot, Snapshots, Table,
-    Verified,
+    Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired, Restored,
+    Snapshot, Snapshots, Table, Verified,
 };
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{
@@ -67,6 +68,7 @@ pub use policy::{
     Simulation, TimeZone, Timeline, Trial,
 };
 pub use prune::Prune;
+pub use repair::Repair;
 pub use repository::Repository;
 pub use restore::Restore;
 pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder, confine};

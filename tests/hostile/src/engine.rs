@@ -84,6 +84,30 @@ impl wit::Guest for Hostile {
         })
     }
 
+    fn repair(_dry_run: bool) -> Result<wit::Repaired> {
+        let note = || wit::Note { file: "../../etc/passwd".to_owned(), what: "\x1b[2J".to_owned() };
+        let lost = wit::Loss {
+            object: "\x1b]0;owned\x07".to_owned(),
+            what: "\x1b[2J".to_owned(),
+            file: "../..".to_owned(),
+            snapshots: vec!["no such snapshot".to_owned()],
+            tables: vec!["\x1b[2J".to_owned()],
+            entries: Some(u64::MAX),
+            heals: vec!["\x1b[2J".to_owned()],
+        };
+        Ok(wit::Repaired {
+            snapshots: u32::MAX,
+            whole: u32::MAX,
+            objects: u64::MAX,
+            bytes: u64::MAX,
+            mended: vec![note()],
+            unreadable: vec![note()],
+            left: vec![note()],
+            lost: vec![lost],
+            lost_more: u64::MAX,
+        })
+    }
+
     fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
         Ok((Vec::new(), Vec::new()))
     }
@@ -119,6 +143,7 @@ impl wit::Guest for Hostile {
             file: "\x1b[2J../../etc/passwd".to_owned(),
             snapshots: vec!["no such snapshot".to_owned()],
             tables: Vec::new(),
+            entries: Some(u64::MAX),
             what: "\x1b]0;owned\x07".to_owned(),
         }];
         Ok(wit::Verified { snapshots: u32::MAX, objects: u64::MAX, bytes: u64::MAX, damage })

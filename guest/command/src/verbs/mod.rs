@@ -5,6 +5,7 @@ pub(crate) mod cat;
 pub(crate) mod forget;
 pub(crate) mod get;
 pub(crate) mod prune;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod snapshots;
 pub(crate) mod tables;

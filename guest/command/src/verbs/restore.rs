@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use strongroom_core::{Error, ErrorCode};
+use strongroom_core::{Damage, Error, ErrorCode};
 
 use crate::host::Restore;
 use crate::session::Session;
@@ -112,8 +112,13 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     if restored.damage.is_empty() {
         return Ok(());
     }
-    let left_out: Vec<String> =
-        restored.damage.iter().flat_map(|damage| &damage.tables).map(|name| visible(name)).collect();
+    let table = |damage: &Damage, name: &String| match damage.entries {
+        Some(entries) => format!("{} ({})", visible(name), counted(entries, "entry")),
+        None => visible(name),
+    };
+    let left_out =
+        restored.damage.iter().flat_map(|damage| damage.tables.iter().map(move |name| table(damage, name)));
+    let left_out: Vec<String> = left_out.collect();
     let message = format!(
         "{} left out because of damage, so the new database is not all of the snapshot: {}",
         counted(left_out.len() as u64, "table"),

@@ -1,5 +1,6 @@
 //! `verify`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -137,6 +138,8 @@ struct Done {
     objects: u64,
     bytes: u64,
     damage: usize,
+    /// Of the snapshots that can be read.
+    whole: u32,
     seconds: f64,
 }
 
@@ -163,8 +166,11 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
             session.print_json("damage", damage)?;
         }
         let Verified { snapshots, objects, bytes, ref damage, .. } = verified;
-        let seconds = started.elapsed().as_secs_f64();
-        session.print_json("verified", &Done { snapshots, objects, bytes, damage: damage.len(), seconds })?;
+        let (seconds, whole) = (started.elapsed().as_secs_f64(), whole(&verified));
+        session.print_json(
+            "verified",
+            &Done { snapshots, objects, bytes, damage: damage.len(), whole, seconds },
+        )?;
     } else {
         print_damage(&verified.damage)?;
         let read = if depth == Depth::Structure {
@@ -172,7 +178,11 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         } else {
             format!("  {} read", size(verified.bytes))
         };
-        let found = if verified.damage.is_empty() { "no damage" } else { "DAMAGED" };
+        let found = if verified.damage.is_empty() {
+            "no damage".to_owned()
+        } else {
+            format!("DAMAGED, {} whole", counted(whole(&verified).into(), "snapshot"))
+        };
         session.say(format!(
             "{}  {}{read}  {found}  in {}",
             counted(verified.snapshots.into(), "snapshot"),
@@ -183,9 +193,15 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     if verified.damage.is_empty() {
         return Ok(());
     }
-    let message = "the repository is damaged. A backup of a database that still holds the data stores it anew; \
-                   `restore --skip-damaged` restores the tables that are whole";
+    let message = "the repository is damaged. `repair` puts right what can be; a backup of a database that still holds \
+                   the data stores it anew; `restore --skip-damaged` restores the tables that are whole";
     Err(Error::new(ErrorCode::Damaged, message).into())
+}
+
+/// How many of the snapshots that were looked at nothing is missing from.
+fn whole(verified: &Verified) -> u32 {
+    let hurt: BTreeSet<&String> = verified.damage.iter().flat_map(|damage| &damage.snapshots).collect();
+    verified.snapshots.saturating_sub(u32::try_from(hurt.len()).unwrap_or(u32::MAX))
 }
 
 fn print_damage(damage: &[Damage]) -> anyhow::Result<()> {
@@ -199,6 +215,9 @@ fn print_damage(damage: &[Damage]) -> anyhow::Result<()> {
                 let names: Vec<String> = names.iter().map(|name| visible(name)).collect();
                 writeln!(out, "    {what}: {}", names.join(", "))?;
             }
+        }
+        if let Some(entries) = damage.entries {
+            writeln!(out, "    lost with it: {} of each table", counted(entries, "entry"))?;
         }
     }
     Ok(out.flush()?)
