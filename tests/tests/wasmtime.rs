@@ -302,6 +302,21 @@ fn what_is_forgotten_and_pruned_is_so_for_both() {
 }
 
 #[test]
+fn a_repair_makes_an_index_again() {
+    let place = Place::new();
+    place.ok("backup data/app.redb --name one");
+    for index in fs::read_dir(place.path("backups/index")).unwrap() {
+        fs::write(index.unwrap().path(), "no index").unwrap();
+    }
+    let said = place.json("repair --dry-run")[0]["mended"].clone();
+    assert!(said.as_array().unwrap().len() >= 2, "{said}");
+    assert_eq!(place.json("repair")[0]["mended"], said);
+    assert_eq!(place.json("repair")[0]["mended"].as_array().unwrap().len(), 0);
+    assert_whole(&place.repository());
+    assert!(!place.path("backups/lock").exists());
+}
+
+#[test]
 fn each_side_respects_the_lock_of_the_other() {
     let place = Place::new();
     place.ok("backup data/app.redb --name one");

@@ -33,6 +33,7 @@ fn each_verb_keeps_the_directories_that_it_needs_and_no_others() {
         ("drill --dir scratch", vec!["backups"], vec!["scratch"]),
         ("forget a --prune", vec![], vec!["backups"]),
         ("prune", vec![], vec!["backups"]),
+        ("repair", vec![], vec!["backups"]),
     ] {
         let said = confined(&place, args).unwrap_or_else(|| panic!("{args} is not confined"));
         let list = |dirs: &[&str]| {

@@ -10,7 +10,7 @@ use crate::place::{ACCOUNTS, Place, lines, random};
 const BIG: TableDefinition<u64, &[u8]> = TableDefinition::new("big");
 
 /// A repository in which a table of several megabytes takes nearly all of the pack, and that pack.
-fn with_pack() -> (Place, PathBuf) {
+pub(crate) fn with_pack() -> (Place, PathBuf) {
     let place = Place::new();
     let db = Database::open(place.path("app.redb")).unwrap();
     let txn = db.begin_write().unwrap();
@@ -91,6 +91,7 @@ fn verbs_that_read_change_nothing() {
         "verify",
         "verify --read-data",
         "verify --sample 5%",
+        "repair --dry-run",
         "restore one out.redb",
     ] {
         place.ok(args);

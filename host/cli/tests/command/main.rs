@@ -10,6 +10,7 @@ mod interrupt;
 mod output;
 mod place;
 mod policy;
+mod repair;
 mod round_trip;
 mod run;
 mod seed;
