@@ -15,6 +15,9 @@ use crate::prune::nowhere::Nowhere;
 use crate::repository;
 use crate::vault::Vault;
 
+/// No more is listed of what is put right.
+const NOTES_MAX: usize = 10_000;
+
 /// What is to be done.
 pub(super) struct Act<'a> {
     pub(super) vault: &'a dyn Vault,
@@ -47,6 +50,11 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
         })
         .collect();
     act.describe(&rescued, &mut notes);
+    if notes.len() > NOTES_MAX {
+        let more = notes.len() - NOTES_MAX;
+        notes.truncate(NOTES_MAX);
+        notes.push(Note::new("", format!("and {more} more")));
+    }
     let changes = act.index_changes(&written);
     if changes && notes.is_empty() {
         notes.push(Note::new(index::DIR, "made again from the lists of the packs"));
@@ -153,18 +161,28 @@ impl Act<'_> {
                         State::Riddled => "too much in it is not what was written",
                         _ => "its list of objects is not what was written",
                     };
-                    let rest = if spare { "removed" } else { "left, for not all of it can be copied" };
-                    format!(
-                        "{wrong}; {copied} of the {objects} that come back are written again, the others lie in other packs; {rest}"
-                    )
+                    let come_back = match copied {
+                        0 => format!("all {objects} object(s) that come back lie in another pack too"),
+                        all if all == objects => {
+                            format!(
+                                "the {objects} object(s) that come back are written again as a sound pack"
+                            )
+                        }
+                        _ => format!(
+                            "of the {objects} object(s) that come back {copied} are written again as a sound pack, the \
+                             others lie in one"
+                        ),
+                    };
+                    let rest = if spare { "" } else { "; it is left, for not all of it could be copied" };
+                    format!("{wrong}; {come_back}{rest}")
                 }
                 Is::Index if copied > 0 => format!(
-                    "it is no index file; {copied} objects in it are written to a pack, it is removed, the index is made \
+                    "it is no index file; {copied} object(s) in it are written to a pack, it is removed, the index is made \
                      again from the packs"
                 ),
                 Is::Index => "it is damaged; removed, the index is made again from the packs".to_owned(),
                 Is::Snapshot if copied > 0 => {
-                    format!("{copied} objects in it are written to a pack; it stays as it is")
+                    format!("{copied} object(s) in it are written to a pack; it stays as it is")
                 }
                 Is::Snapshot => continue,
             };
@@ -197,7 +215,7 @@ impl Act<'_> {
         for (number, objects) in &self.found.rotten {
             if self.places.states[*number] == State::Sound {
                 let what =
-                    format!("{objects} objects in it are not what was written; the index leaves them out");
+                    format!("{objects} object(s) in it are not what was written; the index leaves them out");
                 notes.push(Note::new(self.pack(*number).path(), what));
             }
         }
@@ -205,12 +223,13 @@ impl Act<'_> {
         let unnamed = unnamed.filter(|(held, state)| {
             !held.named && **state == State::Sound && !listings.lost.contains(&held.pack.id)
         });
+        // With a damaged index file that is no wonder, and said.
         match unnamed.count() {
-            0 => {}
-            packs => notes.push(Note::new(
-                index::DIR,
-                format!("it lacks {packs} packs that are there; they are taken into it"),
-            )),
+            packs if packs > 0 && listings.broken.is_empty() => {
+                let what = format!("it lacks {packs} pack(s) that are there; taken into it");
+                notes.push(Note::new(index::DIR, what));
+            }
+            _ => {}
         }
         if self.hidden {
             notes.push(Note::new(

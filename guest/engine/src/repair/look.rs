@@ -14,9 +14,6 @@ use crate::prune::sift::{end_of, run_of};
 use crate::snapshot::{Unreadable, diagnosis};
 use crate::vault::{Vault, VaultFile};
 
-/// Damaged objects that are noted, so that the index can leave them out.
-const BAD_MAX: usize = 1 << 18;
-
 /// A file that is no sound pack, and may hold objects all the same.
 pub(super) struct Spoilt {
     pub(super) path: String,
@@ -65,6 +62,8 @@ pub(super) fn salvage(vault: &dyn Vault, path: &str) -> Result<Salvaged> {
 pub(super) struct Look<'p, 'a> {
     pub(super) places: &'p mut Places<'a>,
     pub(super) progress: &'p dyn Progress,
+    /// Damaged objects that may be noted, for the index to leave out.
+    pub(super) bad_max: usize,
     pub(super) found: Found,
 }
 
@@ -111,7 +110,7 @@ impl Look<'_, '_> {
         list.sort_unstable_by_key(|entry| entry.offset);
         let rotten = self.rotten(file.as_ref(), &list).place(pack.path())?;
         self.found.objects += list.len() as u64;
-        if self.found.bad.len() + rotten.len() > BAD_MAX {
+        if self.found.bad.len() + rotten.len() > self.bad_max {
             self.places.states[number] = State::Riddled;
             self.found.spoilt.push(Spoilt { path: pack.path(), is: Is::Pack(number) });
         }

@@ -8,6 +8,8 @@ mod cost;
 mod look;
 mod places;
 mod rescue;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Code, Error, Result};
 use crate::index;
@@ -92,12 +94,19 @@ impl Repaired {
 
 /// Repairs what can be repaired.
 pub fn repair(vault: &dyn Vault, options: Repair, progress: &dyn Progress) -> Result<Repaired> {
+    run(vault, options, BAD_MAX, progress)
+}
+
+/// Damaged objects that are noted, so that the index can leave them out; packs with more are written again.
+const BAD_MAX: usize = 1 << 17;
+
+fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progress) -> Result<Repaired> {
     let lacks_file = repository::lacks_file(vault)?;
     repository::make_folders(vault, options.dry_run)?;
     let (snapshots, unreadable) = snapshot::all(vault)?;
     let listings = open_listings(vault, options.dry_run, progress)?;
     let mut places = Places::new(vault, &listings);
-    let mut look = Look { places: &mut places, progress, found: Found::default() };
+    let mut look = Look { places: &mut places, progress, bad_max, found: Found::default() };
     look.everywhere(&unreadable)?;
     let mut hidden = false;
     let cost = loop {

@@ -22,4 +22,5 @@ mod prune_history;
 mod prune_interrupted;
 mod repair;
 mod round_trip;
+mod sample;
 mod snapshot_files;
