@@ -42,7 +42,10 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
         .ok()
         .filter(|about: &About| about.format == "strongroom" && about.version > 0)
         .ok_or_else(|| {
-            Error::damaged(format!("{FILE} is not what was written; it should read {}", about().trim_end()))
+            Error::damaged(format!(
+                "{FILE} is not what was written; `repair` makes it again, or write {}",
+                about().trim_end()
+            ))
         })?;
     if about.version > FORMAT {
         return Err(Error::new(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use strongroom::{Backup, Budgets, Depth, Repository, Restore, Sandbox};
+use strongroom::{Backup, Budgets, Depth, Repair, Repository, Restore, Sandbox};
 use strongroom_tests::guests;
 
 use crate::common::map::MapSink;
@@ -93,21 +93,28 @@ pub fn attacks() -> Vec<Attack> {
             seen(restored)
         })
     });
-    let others = [
-        attack("a store whose error is eight million bytes for the terminal", |world| {
-            let repository = repository(world);
-            seen(repository.scan("any", "table", |_, _| Ok(std::ops::ControlFlow::Break(()))))
-        }),
-        attack("damage that is not there, in files that cannot be", |world| {
-            let verified = repository(world).verify(None, Depth::Data);
-            seen(verified.map(|verified| {
-                format!("{} snapshots, damage in {}", verified.snapshots, verified.damage.len())
-            }))
-        }),
-        attack("a snapshot as a store, for a plugin or a backup", |world| {
-            seen(repository(world).store("any").map(|_| "ESCAPED"))
-        }),
-    ];
+    let others =
+        [
+            attack("a store whose error is eight million bytes for the terminal", |world| {
+                let repository = repository(world);
+                seen(repository.scan("any", "table", |_, _| Ok(std::ops::ControlFlow::Break(()))))
+            }),
+            attack("damage that is not there, in files that cannot be", |world| {
+                let verified = repository(world).verify(None, Depth::Data);
+                seen(verified.map(|verified| {
+                    format!("{} snapshots, damage in {}", verified.snapshots, verified.damage.len())
+                }))
+            }),
+            attack("a repair of files that cannot be, and losses that are none", |world| {
+                let repaired = repository(world).repair(&Repair::new());
+                seen(repaired.map(|repaired| {
+                    format!("{} snapshots, {} lost", repaired.snapshots, repaired.lost.len())
+                }))
+            }),
+            attack("a snapshot as a store, for a plugin or a backup", |world| {
+                seen(repository(world).store("any").map(|_| "ESCAPED"))
+            }),
+        ];
     finds.into_iter().chain(backups).chain(restores).chain(others).collect()
 }
 

@@ -196,8 +196,7 @@ impl Look<'_, '_> {
             let (_, list) = pack::entries(vault, held.pack.id)?;
             for entry in list.into_iter().filter(|entry| lost(&entry.id)) {
                 if !self.found.bad.contains(&(entry.id, held.pack.id)) && !self.places.has(&entry.id)? {
-                    self.places.add(&held.pack.path(), entry);
-                    any = true;
+                    any |= self.places.add(&held.pack.path(), entry);
                 }
             }
         }

@@ -12,6 +12,7 @@ mod rescue;
 mod tests;
 
 use crate::error::{Code, Error, Result};
+use crate::id::Id;
 use crate::index;
 use crate::progress::Progress;
 use crate::prune::listing::{Listings, Opened};
@@ -94,7 +95,13 @@ impl Repaired {
 
 /// Repairs what can be repaired.
 pub fn repair(vault: &dyn Vault, options: Repair, progress: &dyn Progress) -> Result<Repaired> {
-    run(vault, options, BAD_MAX, progress)
+    run(vault, options, BAD_MAX, progress).map_err(|e| match e.code {
+        // Without the lock another run may have taken a file away.
+        Code::NotFound if options.dry_run => {
+            Error::new(e.code, format!("{e}; if another run writes to the repository, wait for its end"))
+        }
+        _ => e,
+    })
 }
 
 /// Damaged objects that are noted, so that the index can leave them out; packs with more are written again.
@@ -111,7 +118,9 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     let mut hidden = false;
     let cost = loop {
         let cost = cost::of(&snapshots, look.places, progress)?;
-        if cost.lost.is_empty() || !look.hidden(|id| cost.lost.contains_key(id))? {
+        // Where not all that is lost is listed, all that no place gives back is looked for.
+        let is_lost = |id: &Id| cost.more > 0 || cost.lost.contains_key(id);
+        if cost.lost.is_empty() || !look.hidden(is_lost)? {
             break cost;
         }
         hidden = true;

@@ -71,14 +71,16 @@ impl<'a> Places<'a> {
         Ok(any)
     }
 
-    /// An object lies here, although nobody lists it.
-    pub(super) fn add(&mut self, path: &str, entry: Entry) {
-        if self.found.len() < FOUND_MAX {
+    /// An object lies here, although nobody lists it. Says whether there was room to remember it.
+    pub(super) fn add(&mut self, path: &str, entry: Entry) -> bool {
+        let room = self.found.len() < FOUND_MAX;
+        if room {
             if self.files.last().is_none_or(|last| last != path) {
                 self.files.push(path.to_owned());
             }
             self.found.entry(entry.id).or_insert((self.files.len() - 1, entry));
         }
+        room
     }
 
     fn is_sound(&self, spot: &Spot) -> bool {
