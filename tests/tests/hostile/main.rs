@@ -41,8 +41,9 @@ pub struct Seen {
     pub exit: u8,
 }
 
-/// Within which every attack is contained, under a time budget of one second. Machines of CI are slow.
-pub const WITHIN: Duration = Duration::from_secs(10);
+/// Within which every attack is contained, under a time budget of one second: what a busy machine takes to compile the
+/// largest of them is in it.
+pub const WITHIN: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_attack_is_contained_and_the_page_says_how() {

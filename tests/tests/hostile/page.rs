@@ -48,7 +48,7 @@ const HEAD: &str = "\
 
 Each row is a component (or a file that pretends to be one) that was written to do harm, and that the test suite runs:
 what it tried, what whoever ran it sees, and what the command exits with. Every one of them is contained within WITHIN
-seconds, under a time budget of one second; afterwards each byte of the database, of the repository and of the files beside
+seconds (compiling it included), under a time budget of one second; afterwards each byte of the database, of the repository and of the files beside
 them is what it was, and at the end the snapshot is verified and restored. The components are in
 [tests/hostile](../tests/hostile/src), one small file each, and the suite in [tests/tests/hostile](../tests/tests/hostile).
 
