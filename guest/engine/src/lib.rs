@@ -13,6 +13,7 @@ mod backup;
 mod bytes;
 mod catalog;
 mod codec;
+mod delta;
 mod digest;
 mod error;
 mod forget;

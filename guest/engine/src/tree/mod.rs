@@ -13,6 +13,7 @@ pub(crate) mod walk;
 #[cfg(test)]
 mod tests;
 
+use crate::delta::Base;
 use crate::error::Result;
 use crate::id::{Id, Kind};
 
@@ -20,4 +21,10 @@ use crate::id::{Id, Kind};
 pub(crate) trait Put {
     /// Keeps this content, if it is not kept already, and says its id.
     fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id>;
+
+    /// The same, where this content replaces that of `base`, of the same kind: it may be kept as what differs.
+    fn put_with_base(&mut self, kind: Kind, content: &[u8], base: &Base) -> Result<Id> {
+        let _ = base;
+        self.put(kind, content)
+    }
 }
