@@ -2,7 +2,7 @@
 
 use crate::bytes::Cursor;
 use crate::error::{Code, Error, Place, Result};
-use crate::id::{Id, Kind};
+use crate::id::{Id, Kind, Tree};
 use crate::objects::Objects;
 use crate::snapshot::Snapshot;
 use crate::store;
@@ -99,8 +99,8 @@ impl LeafSink for CatalogSink<'_> {
 
 /// Writes the tree of tables; `None` if there are none.
 pub(crate) fn write(tables: &[Table], put: &mut dyn Put) -> Result<Option<Root>> {
-    let mut sink = CatalogSink { put, spine: Spine::catalog() };
-    let mut leaves = Leaves::catalog();
+    let mut sink = CatalogSink { put, spine: Spine::above(Tree::Catalog, 0) };
+    let mut leaves = Leaves::of(Tree::Catalog);
     for table in tables {
         let mut value = Vec::new();
         value.push(u8::from(table.multimap) | u8::from(table.root.is_some()) << 1);
@@ -161,7 +161,7 @@ pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Ve
     if id(snapshot.root) != snapshot.id {
         return Err(Error::damaged("the id is not that of the tree").at(place()));
     }
-    let mut walk = Walk::catalog(snapshot.root);
+    let mut walk = Walk::of(Tree::Catalog, snapshot.root);
     let mut tables = Vec::new();
     while let Some((leaf, content)) = walk.next(objects).place(place())? {
         let items = Items::new(&content).collect::<Result<Vec<_>>>().place(place())?;

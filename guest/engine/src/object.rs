@@ -54,7 +54,7 @@ impl Encoder {
 
 /// Whether both have the same bytes. `==` calls `memcmp`, which goes byte by byte in a component and took a sixth of a
 /// first backup.
-fn equal(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<64>(), b.as_chunks::<64>());
     let word = |bytes: &[u8; 64], at: usize| {
         u64::from_le_bytes(*bytes[8 * at..].first_chunk().expect("the chunk has eight words"))
