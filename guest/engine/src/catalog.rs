@@ -11,7 +11,7 @@ use crate::tree::item::{Field, Item, Items};
 use crate::tree::leaves::{LeafSink, Leaves};
 use crate::tree::node::{Ref, Root};
 use crate::tree::spine::Spine;
-use crate::tree::walk::Walk;
+use crate::tree::walk::{Get, Walk};
 
 /// Names and identities of tables are at most this long.
 const NAME_MAX: usize = 64 << 10;
@@ -156,7 +156,7 @@ fn decode(name: &[u8], value: &[u8]) -> Option<Table> {
 }
 
 /// Reads the tables of a snapshot, without what people call their types.
-pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Vec<Table>> {
+pub(crate) fn read_tree(objects: &dyn Get, snapshot: &Snapshot) -> Result<Vec<Table>> {
     let place = || format!("the tables of snapshot {:?}", snapshot.name);
     if id(snapshot.root) != snapshot.id {
         return Err(Error::damaged("the id is not that of the tree").at(place()));

@@ -10,6 +10,7 @@ use crate::index::{Index, Location};
 use crate::object;
 use crate::pack;
 use crate::tree::node::Ref;
+use crate::tree::old::Bases;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
@@ -41,6 +42,11 @@ impl<'a> Objects<'a> {
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         self.index.borrow().find_anywhere(id)
+    }
+
+    /// All places where this object is said to lie.
+    pub(crate) fn places(&self, id: &Id) -> Result<Vec<Location>> {
+        self.index.borrow().find_all(id)
     }
 
     /// Reads the index again: another run may have moved things.
@@ -161,6 +167,12 @@ impl OpenPack {
             return Err(Error::damaged("the pack is cut off"));
         }
         use_it(&self.window[range])
+    }
+}
+
+impl Bases for Objects<'_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.read_base(kind, node.id)
     }
 }
 

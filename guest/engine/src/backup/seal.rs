@@ -8,9 +8,10 @@ use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
 use crate::index::{self, Change};
 use crate::objects::Objects;
-use crate::progress::{Progress, advance};
-use crate::snapshot::{self, Snapshot};
+use crate::progress::{Level, Progress, advance};
+use crate::snapshot::{self, Snapshot, Tracking};
 use crate::store::Store;
+use crate::tracking::{self, Track};
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
@@ -38,7 +39,7 @@ pub fn seal(
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
     let mut stock = Stock::open(vault, "seal")?;
-    let tables = join_tables(&state, &receipts, &mut stock)?;
+    let (tables, tracks) = join_tables(&state, &receipts, &mut stock, progress)?;
     let root = catalog::write(&tables, &mut stock)?;
     let mut schema = Schema { template: Vec::new(), types: Vec::new() };
     let mut template = store.template()?;
@@ -51,12 +52,24 @@ pub fn seal(
     }
     schema.types = tables.iter().map(|table| (table.key_type.clone(), table.value_type.clone())).collect();
     let schema = catalog::write_schema(&schema, &mut stock)?;
-    let labels = store.notes()?;
+    let mut labels = store.notes()?;
+    labels.extend(state.summary.map(|summary| ("changes".to_owned(), summary)));
+    let tracked = tables.iter().zip(&tracks);
+    let tracked =
+        tracked.filter_map(|(table, track)| Some((table.name.as_str(), table.id(), track.as_ref()?)));
+    let tracking = tracking::write(tracked, &mut stock)?;
+    let tracking = tracking.map(|root| Tracking {
+        root,
+        full_scan: state.full_scan,
+        increments: state.increments,
+        losses: state.losses,
+    });
 
     let (packs, bytes_added) = stock.finish()?;
-    let bytes_added = bytes_added + receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let packs: Vec<_> =
-        receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
+    let copied = receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let bytes_added = bytes_added + copied + state.bytes_added;
+    let copied = receipts.iter().flat_map(|receipt| &receipt.packs);
+    let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).map(|pack| pack.id).collect();
     if !packs.is_empty() {
         index::update(vault, Change { needed: packs, ..Change::default() })
             .place("while the index is written")?;
@@ -79,22 +92,36 @@ pub fn seal(
         labels,
         root,
         schema,
+        tracking,
     };
     snapshot.write_unfinished(vault)?;
     let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
     Ok(Draft { snapshot, state })
 }
 
-/// The tables with their trees, made of what the parts left.
-fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Result<Vec<Table>> {
+/// The tables with their trees, made of what the parts left, and for each what the next backup wants to know of it.
+fn join_tables(
+    state: &State,
+    receipts: &[Receipt],
+    stock: &mut Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<(Vec<Table>, Vec<Option<Track>>)> {
     let mut copied = receipts.iter().flat_map(|receipt| &receipt.ranges).peekable();
     let mut tables = Vec::with_capacity(state.tables.len());
+    let mut tracks = Vec::with_capacity(state.tables.len());
     for (number, table) in (0u32..).zip(&state.tables) {
-        let mut spine = Spine::new();
-        while let Some(range) = copied.next_if(|range| range.table == number) {
-            spine.join(&range.edges, stock)?;
-        }
-        let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
+        let (root, track) = match &table.done {
+            Some(done) => (done.root, done.track.clone()),
+            None => {
+                let (mut spine, mut track) = (Spine::new(), None);
+                while let Some(range) = copied.next_if(|range| range.table == number) {
+                    spine.join(&range.edges, stock)?;
+                    track = track.or_else(|| range.track.clone());
+                }
+                (spine.finish(stock).place(format_args!("table {:?}", table.name))?, track)
+            }
+        };
+        tracks.push(track);
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
         check_count(&table.name, entries, table.entries)?;
         tables.push(Table {
@@ -107,11 +134,20 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
             identity: table.identity.clone(),
             root,
         });
+        let id = tables.last().map(Table::id);
+        if table.expected.is_some_and(|expected| id != Some(expected)) {
+            let message = format!(
+                "table {:?} has changed although the store says that it has not; what was scanned is right, but earlier \
+                 snapshots may lack changes: is the disk sound?",
+                table.name
+            );
+            progress.log(Level::Warn, &message);
+        }
     }
     if copied.next().is_some() {
         return Err(Error::invalid("the receipts are not those of the plan"));
     }
-    Ok(tables)
+    Ok((tables, tracks))
 }
 
 /// Fails if a store did not give all entries of a table: pages were overwritten under the scan, or entries fell through

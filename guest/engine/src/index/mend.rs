@@ -9,10 +9,12 @@ use crate::pack;
 use crate::progress::{Level, Progress};
 use crate::vault::Vault;
 
-/// Brings the index up to date with the packs that are there.
-pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
+/// Brings the index up to date with the packs that are there; with `all`, every byte of it is read first.
+pub(crate) fn mend(vault: &dyn Vault, all: bool, progress: &dyn Progress) -> Result<()> {
     let mut index = Index::open(vault)?;
-    index.check()?;
+    if all {
+        index.check()?;
+    }
     let mut change = Change::default();
     let (mut seen, mut odd) = (HashSet::new(), Vec::new());
     for pack in index.packs().filter(|pack| seen.insert(pack.id)) {

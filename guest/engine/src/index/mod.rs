@@ -4,6 +4,7 @@
 //! over, and what it said is looked up in the packs themselves.
 
 mod file;
+mod losses;
 mod mend;
 mod merge;
 
@@ -12,6 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
+pub(crate) use losses::mark as losses;
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
 

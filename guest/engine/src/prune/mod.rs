@@ -140,7 +140,7 @@ fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> R
         return Ok(*listings);
     }
     if !dry_run {
-        index::mend(vault, progress)?;
+        index::mend(vault, true, progress)?;
         if let Opened::Listings(listings) = Listings::open(vault)? {
             return Ok(*listings);
         }
@@ -254,11 +254,8 @@ impl Run<'_> {
             let change = Change {
                 packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
                 needed: written.iter().map(|pack| pack.id).collect(),
-                lost: gone
-                    .iter()
-                    .map(|number| self.listings.packs[*number].pack.id)
-                    .chain(self.listings.lost.iter().copied())
-                    .collect(),
+                lost: self.listings.lost.clone(),
+                gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
                 bad: self.bad.clone(),
                 broken: self.listings.broken.clone(),
                 whole: true,
