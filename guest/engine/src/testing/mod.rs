@@ -3,6 +3,8 @@
 pub mod disk;
 mod memory;
 mod model;
+mod tells;
 
 pub use memory::MemoryVault;
 pub use model::{ModelStore, ModelTable, Restored, RestoringSink};
+pub use tells::{Lie, Stream, Tells, Wrong};
