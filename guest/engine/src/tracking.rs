@@ -2,12 +2,15 @@
 //!
 //! Nothing that is restored depends on it: where it is missing or damaged, the next backup scans.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::bytes::Cursor;
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind, Tree};
-use crate::progress::{Level, Progress};
+use crate::objects::Objects;
+use crate::pack;
+use crate::progress::{Level, Progress, advance};
 use crate::store::{Bytes, Store};
 use crate::tree::Put;
 use crate::tree::item::{Field, Item, Items};
@@ -171,4 +174,53 @@ pub(crate) fn read(get: &dyn Get, root: Option<Root>) -> Result<BTreeMap<String,
         }
     }
     Ok(all)
+}
+
+/// What a look at tracking data found.
+pub(crate) struct Checked {
+    /// Stored bytes that were read.
+    pub(crate) bytes: u64,
+    /// The file that something is wrong with, and what.
+    pub(crate) damage: Option<(String, String)>,
+}
+
+/// Reads all of it. What is not there is not wrong: a prune leaves it to the newest snapshot alone.
+pub(crate) fn check(objects: &Objects<'_>, root: Root, progress: &dyn Progress) -> Result<Checked> {
+    let reader = Reader { objects, file: RefCell::default(), bytes: Cell::new(0) };
+    let read_all = || -> Result<()> {
+        for tracked in read(&reader, Some(root))?.into_values() {
+            let mut walk = Walk::of(Tree::Baseline, tracked.track.baseline.flatten());
+            while let Some((leaf, content)) = walk.next(&reader)? {
+                leaf.check_leaf(&Items::new(&content).collect::<Result<Vec<_>>>()?)?;
+                advance(progress, "verify", content.len() as u64, 0)?;
+            }
+        }
+        Ok(())
+    };
+    let damage = match read_all() {
+        Err(e) if e.code == Code::Damaged => {
+            let what = format!("{e}; this costs no data: the next backup scans and writes it again");
+            Some((reader.file.take(), what))
+        }
+        Err(e) if e.code != Code::NotFound => return Err(e),
+        _ => None,
+    };
+    Ok(Checked { bytes: reader.bytes.get(), damage })
+}
+
+/// Knows where what was read last lies.
+struct Reader<'o, 'v> {
+    objects: &'o Objects<'v>,
+    file: RefCell<String>,
+    bytes: Cell<u64>,
+}
+
+impl Get for Reader<'_, '_> {
+    fn get(&self, kind: Kind, node: &Ref) -> Result<Vec<u8>> {
+        let place = self.objects.find(&node.id)?;
+        let place = place.ok_or_else(|| Error::new(Code::NotFound, "no tracking data"))?;
+        self.bytes.set(self.bytes.get() + u64::from(place.len));
+        self.file.replace(pack::path(place.pack));
+        self.objects.get(kind, node)
+    }
 }

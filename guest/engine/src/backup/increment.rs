@@ -286,6 +286,7 @@ fn in_store(e: Error) -> Stop {
 fn in_repository(e: Error) -> Stop {
     match e.code {
         Code::Damaged | Code::NotFound | Code::NewerFormat => Stop::Damage(e),
+        Code::Unsupported => Stop::Scan(e.message),
         _ => Stop::Fail(e),
     }
 }
@@ -304,23 +305,27 @@ struct Watched<'o, 'v> {
 }
 
 impl Watched<'_, '_> {
-    fn note<T>(&self, node: &Ref, read: Result<T>) -> Result<T> {
-        if read.is_err() {
-            self.failed.borrow_mut().push(node.id);
+    fn note<T>(&self, kind: Kind, node: &Ref, read: Result<T>) -> Result<T> {
+        let Err(e) = read else { return read };
+        let tracks = matches!(kind, Kind::Tracking { .. } | Kind::Baseline { .. });
+        if tracks && e.code == Code::Damaged && self.objects.find(&node.id)?.is_none() {
+            // A prune takes it from all snapshots but the newest, and this one may not always have been that.
+            return Err(Error::new(Code::Unsupported, "no tracking data"));
         }
-        read
+        self.failed.borrow_mut().push(node.id);
+        Err(e)
     }
 }
 
 impl Bases for Watched<'_, '_> {
     fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
-        self.note(node, self.objects.base(kind, node))
+        self.note(kind, node, self.objects.base(kind, node))
     }
 }
 
 impl Get for Watched<'_, '_> {
     fn get(&self, kind: Kind, node: &Ref) -> Result<Vec<u8>> {
-        self.note(node, self.objects.get(kind, node))
+        self.note(kind, node, self.objects.get(kind, node))
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod name;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Place, Result};
@@ -294,6 +296,13 @@ pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)>
     }
     snapshots.sort_by(|a, b| order(a).cmp(&order(b)));
     Ok((snapshots, unreadable))
+}
+
+/// Of snapshots in their order, the newest of each source.
+pub(crate) fn newest(snapshots: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
+    let newest: HashMap<&str, &Snapshot> =
+        snapshots.iter().map(|snapshot| (snapshot.source.as_str(), snapshot)).collect();
+    snapshots.iter().filter(move |snapshot| std::ptr::eq(newest[snapshot.source.as_str()], *snapshot))
 }
 
 /// Oldest first; by number where the clock stood still or went back within a source.
