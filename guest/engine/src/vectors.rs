@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{self, Schema, Table};
+use crate::delta::Mark;
 use crate::error::Result;
 use crate::id::{Id, Kind};
 use crate::index;
@@ -129,7 +130,7 @@ fn answer(question: &str) -> String {
         "object" => {
             let (kind, content) = (kind(words[1], words[2]), bytes(words[3]));
             let mut stored = Vec::new();
-            object::Encoder::default().encode(kind, &content, &mut stored).unwrap();
+            object::Encoder::default().encode(kind, &content, None, &mut stored).unwrap();
             assert_eq!(object::decode(kind, kind.id_of(&content), &stored).unwrap(), content);
             hex(&stored)
         }
@@ -139,13 +140,13 @@ fn answer(question: &str) -> String {
             hex(&object::decode(kind, Id(stored[16..48].try_into().unwrap()), &stored).unwrap())
         }
         "pack" => {
-            let entry = Entry { id: id(words[1]), offset: number(words[2]), len: number(words[3]), base: 0 };
+            let entry = Entry { id: id(words[1]), offset: number(words[2]), len: number(words[3]), mark: Mark::WHOLE };
             let (end, name) = pack::end_of_pack(&[entry]);
             format!("{} {name}", hex(&end))
         }
         "index" => {
             let pack = Pack { id: id(words[1]), len: number(words[2]), objects: 1 };
-            let entry = Entry { id: id(words[3]), offset: number(words[4]), len: number(words[5]), base: 0 };
+            let entry = Entry { id: id(words[3]), offset: number(words[4]), len: number(words[5]), mark: Mark::WHOLE };
             let (file, name) = index::file_of_one(pack, entry);
             format!("{} {name}", hex(&file))
         }

@@ -1,5 +1,6 @@
 //! Where a backup's content goes: into packs, unless the repository has it.
 
+use crate::delta::Base;
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::Index;
@@ -25,19 +26,19 @@ impl<'a> Stock<'a> {
     }
 }
 
-impl Put for Stock<'_> {
-    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+impl Stock<'_> {
+    fn keep(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<Id> {
         if self.index.is_empty() {
             // All is new, so the id need not be known before; the packer derives it from the stored form.
-            let (id, added) = self.packer.add(kind, content)?;
+            let (id, added) = self.packer.add(kind, content, None)?;
             self.bytes_added += added;
             return Ok(id);
         }
         let id = kind.id_of(content);
-        if self.packer.holds(&id) || self.index.find(&id)?.is_some() {
+        if self.packer.holds(&id) || self.index.has(&id)? {
             return Ok(id);
         }
-        let (stored, added) = self.packer.add(kind, content)?;
+        let (stored, added) = self.packer.add(kind, content, base)?;
         if stored != id {
             return Err(Error::new(
                 Code::Other,
@@ -46,5 +47,15 @@ impl Put for Stock<'_> {
         }
         self.bytes_added += added;
         Ok(id)
+    }
+}
+
+impl Put for Stock<'_> {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        self.keep(kind, content, None)
+    }
+
+    fn put_with_base(&mut self, kind: Kind, content: &[u8], base: &Base) -> Result<Id> {
+        self.keep(kind, content, Some(base))
     }
 }
