@@ -85,6 +85,7 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         time: job.time,
         parts: job.parts,
         part_min: engine::PART_MIN,
+        folding: engine::Folding::default(),
     };
     // A full scan is what every backup does.
     let _ = job.full_scan;

@@ -40,7 +40,7 @@ mod vault;
 mod vectors;
 mod verify;
 
-pub use backup::{Draft, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish, seal};
+pub use backup::{Draft, Folding, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish, seal};
 pub use catalog::Table as SnapshotTable;
 pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};

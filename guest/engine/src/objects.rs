@@ -1,6 +1,6 @@
 //! Content by id, whatever file it lies in.
 
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::collections::VecDeque;
 
 use crate::delta::{self, Base, DEPTH_MAX, Mark};
@@ -38,6 +38,11 @@ impl<'a> Objects<'a> {
         Ok(Self { vault, index: RefCell::new(Index::open(vault)?), open: RefCell::default() })
     }
 
+    /// The index that it goes by.
+    pub(crate) fn index(&self) -> cell::Ref<'_, Index<'a>> {
+        self.index.borrow()
+    }
+
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         self.index.borrow().find_anywhere(id)
@@ -48,11 +53,6 @@ impl<'a> Objects<'a> {
         self.open.borrow_mut().clear();
         *self.index.borrow_mut() = Index::open(self.vault)?;
         Ok(())
-    }
-
-    /// All places of objects on which one with this mark may rest.
-    pub(crate) fn find_bases(&self, mark: Mark) -> Result<Vec<(Id, Location)>> {
-        self.index.borrow().find_bases(mark)
     }
 
     /// Files of the index that are damaged, and how. With `all`, every byte of it is read first.

@@ -303,7 +303,7 @@ impl Look<'_> {
             return Ok(None);
         }
         let mut wrong = Error::new(Code::NotFound, format!("object {id} is a delta of one that is in no pack"));
-        let bases: BTreeSet<Id> = self.objects.find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
+        let bases: BTreeSet<Id> = self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
         for base in bases {
             match self.object(kind, base, false)? {
                 Object::Spoilt => {

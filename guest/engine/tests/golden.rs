@@ -71,6 +71,7 @@ fn make() -> MemoryVault {
             time: 1_750_000_000 + number,
             parts,
             part_min: 1,
+            folding: strongroom_engine::Folding::default(),
         };
         let plan = strongroom_engine::prepare(&vault, &store, &job, &Silent).unwrap();
         assert_eq!(plan.parts, parts);

@@ -3,6 +3,9 @@
 //! What passes between the steps is plain bytes, so that each may run in an instance of its own.
 
 mod copy;
+#[cfg(any(test, feature = "testing"))]
+mod deltas;
+mod fold;
 mod prepare;
 mod seal;
 pub(crate) mod stock;
@@ -11,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
+#[cfg(any(test, feature = "testing"))]
+pub use deltas::backup_with_deltas;
 pub(crate) use copy::copy_table;
+pub use fold::Folding;
 pub use prepare::prepare;
 pub(crate) use seal::check_count;
 pub use seal::{draft_tables, publish, seal};
@@ -40,6 +46,8 @@ pub struct Job {
     pub parts: u32,
     /// Parts are not made smaller than this many bytes; [`PART_MIN`] is a good choice.
     pub part_min: u64,
+    /// When small files are put together.
+    pub folding: Folding,
 }
 
 /// Below this many bytes a part costs more than it gains.
@@ -80,6 +88,7 @@ struct State {
     position: Option<u64>,
     tables: Vec<PlannedTable>,
     left_out: u32,
+    folding: Folding,
     /// What each part copies.
     parts: Vec<Vec<Range>>,
 }

@@ -42,7 +42,8 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
-    index::mend(vault, progress)?;
+    // All of the store is read, so all of the index may be too.
+    index::mend(vault, true, progress)?;
 
     let bytes_about: u64 = chosen.iter().map(|table| weight(table)).fold(0, u64::saturating_add);
     let parts = divide(store, &chosen, bytes_about, job)?;
@@ -53,6 +54,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         seq,
         time: job.time,
         position,
+        folding: job.folding,
         left_out: (all.len() - chosen.len()) as u32,
         tables: chosen.iter().map(|table| PlannedTable::from(*table)).collect(),
         parts,

@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
-use super::{Draft, Receipt, State, checksum, from_bytes, to_bytes};
+use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
 use crate::index::{self, Change};
 use crate::objects::Objects;
+use crate::pack::Pack;
 use crate::progress::{Progress, advance};
 use crate::snapshot::{self, Snapshot};
 use crate::store::Store;
+use crate::tree::node::Root;
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
@@ -40,6 +42,21 @@ pub fn seal(
     let mut stock = Stock::open(vault, "seal")?;
     let tables = join_tables(&state, &receipts, &mut stock)?;
     let root = catalog::write(&tables, &mut stock)?;
+    complete(vault, store, state, &receipts, &tables, root, stock, progress)
+}
+
+/// Makes a draft of what lies in packs, all of it but what is beside the tables.
+#[expect(clippy::too_many_arguments, reason = "all that a snapshot consists of")]
+pub(super) fn complete(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    state: State,
+    copied: &[Receipt],
+    tables: &[Table],
+    root: Option<Root>,
+    mut stock: Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<Draft> {
     let mut schema = Schema { template: Vec::new(), types: Vec::new() };
     let mut template = store.template()?;
     loop {
@@ -54,12 +71,10 @@ pub fn seal(
     let labels = store.notes()?;
 
     let (packs, bytes_added) = stock.finish()?;
-    let bytes_added = bytes_added + receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let packs: Vec<_> =
-        receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
+    let bytes_added = bytes_added + copied.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let packs: Vec<_> = copied.iter().flat_map(|receipt| &receipt.packs).chain(&packs).copied().collect();
     if !packs.is_empty() {
-        index::update(vault, Change { needed: packs, ..Change::default() })
-            .place("while the index is written")?;
+        add_to_index(vault, packs, &state.folding, progress).place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
 
@@ -83,6 +98,29 @@ pub fn seal(
     snapshot.write_unfinished(vault)?;
     let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
     Ok(Draft { snapshot, state })
+}
+
+/// Makes new packs known, and puts small files together where there are many. What is put together is in the new index
+/// file, durable, before the packs and index files that it came from are taken away.
+fn add_to_index(
+    vault: &dyn Vault,
+    packs: Vec<Pack>,
+    folding: &Folding,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let objects = Objects::open(vault)?;
+    let new = packs.iter().map(|pack| u64::from(pack.objects)).sum();
+    let fold = folding.choose(&objects.index(), new);
+    let folded = fold.write(vault, &objects, progress)?;
+    drop(objects);
+    let change = Change {
+        needed: packs.iter().map(|pack| pack.id).chain(folded.written.iter().copied()).collect(),
+        lost: folded.gone.clone(),
+        together: fold.files,
+        ..Change::default()
+    };
+    index::update(vault, change)?;
+    folded.remove(vault)
 }
 
 /// The tables with their trees, made of what the parts left.

@@ -3,7 +3,7 @@
 use crate::delta::Base;
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
-use crate::index::Index;
+use crate::index::{Has, Index};
 use crate::pack::{Pack, Packer};
 use crate::tree::Put;
 use crate::vault::Vault;
@@ -35,9 +35,15 @@ impl Stock<'_> {
             return Ok(id);
         }
         let id = kind.id_of(content);
-        if self.packer.holds(&id) || self.index.has(&id)? {
+        if self.packer.holds(&id) {
             return Ok(id);
         }
+        let base = match self.index.has(&id)? {
+            Has::All => return Ok(id),
+            // Of two places of an object the one where it is stored whole counts.
+            Has::NotItsBase => None,
+            Has::Nothing => base,
+        };
         let (stored, added) = self.packer.add(kind, content, base)?;
         if stored != id {
             return Err(Error::new(

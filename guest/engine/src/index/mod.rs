@@ -38,6 +38,15 @@ pub(crate) struct Location {
     pub(crate) mark: Mark,
 }
 
+/// What the index files know of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Has {
+    Nothing,
+    /// It is a delta, and what it rests on is not there.
+    NotItsBase,
+    All,
+}
+
 /// Blocks of index files that are held, 78 entries each: 5 MiB.
 const CACHED_BLOCKS: usize = 1 << 10;
 
@@ -110,6 +119,11 @@ impl<'a> Index<'a> {
         self.files.iter().flat_map(|file| &file.packs)
     }
 
+    /// The files that can be used, as they are.
+    pub(crate) fn files(&self) -> &[IndexFile] {
+        &self.files
+    }
+
     /// The files that can be used.
     pub(crate) fn into_files(self) -> Vec<IndexFile> {
         self.files
@@ -173,20 +187,20 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Whether the index files know a place of this object and of all that it rests on there.
-    pub(crate) fn has(&self, id: &Id) -> Result<bool> {
-        let Some(first) = self.find_in_files(id, u8::MAX)? else { return Ok(false) };
+    /// Whether the index files know this object, and what it rests on.
+    pub(crate) fn has(&self, id: &Id) -> Result<Has> {
+        let Some(first) = self.find_in_files(id, u8::MAX)? else { return Ok(Has::Nothing) };
         if self.holds_up(first.mark)? {
-            return Ok(true);
+            return Ok(Has::All);
         }
         for number in 0..self.files.len() {
             if let Some(place) = self.sound(number, self.find_in(number, id))?.flatten()
                 && self.holds_up(place.mark)?
             {
-                return Ok(true);
+                return Ok(Has::All);
             }
         }
-        Ok(false)
+        Ok(Has::NotItsBase)
     }
 
     /// Whether the index files know what an object with this mark rests on.

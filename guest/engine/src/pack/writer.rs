@@ -43,6 +43,12 @@ impl<'a> Packer<'a> {
         self.open.as_ref().is_some_and(|open| open.entries.contains_key(id))
     }
 
+    /// Whether the pack at hand holds this object, but stored in another way.
+    pub(crate) fn holds_otherwise(&self, entry: &Entry) -> bool {
+        let held = self.open.as_ref().and_then(|open| open.entries.get(&entry.id));
+        held.is_some_and(|held| held.mark != entry.mark)
+    }
+
     /// The pack at hand.
     fn open(&mut self) -> Result<&mut Open> {
         let vault = self.vault;

@@ -33,13 +33,6 @@ pub(super) struct Spot {
     pub(super) pack: usize,
 }
 
-impl Spot {
-    /// How many objects it rests on there.
-    pub(super) fn depth(&self) -> u8 {
-        self.entry.mark.depth()
-    }
-}
-
 /// A pack that is there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {

@@ -140,7 +140,7 @@ fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> R
         return Ok(*listings);
     }
     if !dry_run {
-        index::mend(vault, progress)?;
+        index::mend(vault, true, progress)?;
         if let Opened::Listings(listings) = Listings::open(vault)? {
             return Ok(*listings);
         }
@@ -263,6 +263,7 @@ impl Run<'_> {
                 bad: self.bad.clone(),
                 broken: self.listings.broken.clone(),
                 whole: true,
+                ..Change::default()
             };
             index::update(self.vault, change).place("while the index is written")?;
         }

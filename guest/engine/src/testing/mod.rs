@@ -4,5 +4,6 @@ pub mod disk;
 mod memory;
 mod model;
 
+pub use crate::backup::backup_with_deltas;
 pub use memory::MemoryVault;
 pub use model::{ModelStore, ModelTable, Restored, RestoringSink};

@@ -18,6 +18,7 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
         time: 1_700_000_000,
         parts,
         part_min: 1,
+        folding: strongroom_engine::Folding::default(),
     }
 }
 

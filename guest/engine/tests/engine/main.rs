@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+mod deltas;
 mod digest;
+mod folding;
 mod forget;
 mod garbage;
 mod healing;
