@@ -13,6 +13,8 @@ mod backup;
 mod bytes;
 mod catalog;
 mod codec;
+#[cfg(test)]
+mod cost;
 mod delta;
 mod digest;
 mod error;

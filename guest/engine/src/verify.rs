@@ -266,6 +266,11 @@ impl Look<'_> {
         let Some(place) = self.find(&id)? else {
             return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
         };
+        // Where there is a place of it that rests on nothing, the others do not matter.
+        let place = match place.mark.is_whole() {
+            true => place,
+            false => self.objects.index().find_below(&id, 1)?.unwrap_or(place),
+        };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
             None => return self.elsewhere(kind, id, path, Error::new(Code::NotFound, "the pack is gone")),

@@ -57,6 +57,23 @@ pub fn backup_with_deltas(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Re
     publish(vault, &draft.state)
 }
 
+/// A backup of these tables, whose trees are made out of those that are there.
+#[cfg(test)]
+pub(crate) fn complete_increment(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    job: &Job,
+    tables: impl FnOnce(&Objects<'_>, &mut dyn Put) -> Vec<Table>,
+) -> Result<Snapshot> {
+    let plan = prepare(vault, store, job, &Silent)?;
+    let state: State = from_bytes("plan", &plan.state)?;
+    let mut stock = Stock::open(vault, "seal")?;
+    let tables = tables(&Objects::open(vault)?, &mut stock);
+    let root = catalog::write(&tables, &mut stock)?;
+    let draft = complete(vault, store, state, &[], &tables, root, stock, &Silent)?;
+    publish(vault, &draft.state)
+}
+
 /// Finds the base for what is put.
 struct Deltas<'s, 'a> {
     stock: &'s mut Stock<'a>,

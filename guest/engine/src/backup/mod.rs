@@ -16,6 +16,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 pub use copy::copy;
 #[cfg(any(test, feature = "testing"))]
 pub use deltas::backup_with_deltas;
+#[cfg(test)]
+pub(crate) use deltas::complete_increment;
 pub(crate) use copy::copy_table;
 pub use fold::Folding;
 pub use prepare::prepare;
