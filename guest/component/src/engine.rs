@@ -84,6 +84,7 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         full_scan: job.full_scan,
         full_scan_snapshots: engine::FULL_SCAN_SNAPSHOTS,
         full_scan_days: engine::FULL_SCAN_DAYS,
+        folding: engine::Folding::default(),
     };
     for (option, value) in &job.options {
         let number = match option.as_str() {

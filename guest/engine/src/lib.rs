@@ -13,6 +13,8 @@ mod backup;
 mod bytes;
 mod catalog;
 mod codec;
+#[cfg(test)]
+mod cost;
 mod delta;
 mod digest;
 mod error;
@@ -42,8 +44,8 @@ mod vectors;
 mod verify;
 
 pub use backup::{
-    Draft, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish,
-    seal,
+    Draft, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Folding, Job, PART_MIN, Plan, copy, draft_tables, prepare,
+    publish, seal,
 };
 pub use catalog::Table as SnapshotTable;
 pub use digest::{Digest, digest};

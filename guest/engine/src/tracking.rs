@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::bytes::Cursor;
+use crate::bytes::{Cursor, pack};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind, Tree};
 use crate::objects::Objects;
@@ -117,31 +117,18 @@ impl LeafSink for Branches<'_> {
     }
 }
 
-/// Writes what is tracked, by table, in the order of their names; `None` if nothing is.
-pub(crate) fn write<'t>(
-    tables: impl Iterator<Item = (&'t str, Id, &'t Track)>,
-    put: &mut dyn Put,
-) -> Result<Option<Root>> {
-    let mut sink = Branches { put, spine: Spine::above(Tree::Tracking, 0), too_large: false };
-    let mut leaves = Leaves::of(Tree::Tracking);
-    for (name, id, track) in tables {
-        let mut value = Vec::new();
-        let root = track.baseline.flatten();
-        value.push(u8::from(track.baseline.is_some()) | u8::from(root.is_some()) << 1);
-        value.extend_from_slice(&(track.stamp.len() as u16).to_le_bytes());
-        value.extend_from_slice(&track.stamp);
-        value.extend_from_slice(&id.0);
-        if let Some(root) = root {
-            root.encode(&mut value);
-        }
-        let lengths = [name.len() as u32, value.len() as u32];
-        lengths.iter().try_for_each(|len| leaves.push(&len.to_le_bytes(), &mut sink))?;
-        leaves.push(name.as_bytes(), &mut sink)?;
-        leaves.push(&value, &mut sink)?;
+/// What is tracked of a table, as it stands in the tree.
+pub(crate) fn entry(table: &str, id: Id, track: &Track) -> Vec<u8> {
+    let mut value = Vec::new();
+    let root = track.baseline.flatten();
+    value.push(u8::from(track.baseline.is_some()) | u8::from(root.is_some()) << 1);
+    value.extend_from_slice(&(track.stamp.len() as u16).to_le_bytes());
+    value.extend_from_slice(&track.stamp);
+    value.extend_from_slice(&id.0);
+    if let Some(root) = root {
+        root.encode(&mut value);
     }
-    leaves.end(&mut sink)?;
-    let Branches { put, spine, .. } = sink;
-    spine.finish(put)
+    pack(table.as_bytes(), &value)
 }
 
 /// The table of an entry, and what is tracked of it.

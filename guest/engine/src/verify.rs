@@ -282,6 +282,11 @@ impl Look<'_> {
         let Some(place) = self.find(&id)? else {
             return Ok(self.spoil(id, String::new(), format!("object {id} is in no pack that is there")));
         };
+        // Where there is a place of it that rests on nothing, the others do not matter.
+        let place = match place.mark.is_whole() {
+            true => place,
+            false => self.objects.index().find_below(&id, 1)?.unwrap_or(place),
+        };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
             None => return self.elsewhere(kind, id, path, Error::new(Code::NotFound, "the pack is gone")),
@@ -292,6 +297,9 @@ impl Look<'_> {
             Some(_) => {}
         }
         self.verified.objects += u64::from(new);
+        if let Some(wrong) = self.base(kind, id, place)? {
+            return self.elsewhere(kind, id, path, wrong);
+        }
         if !must_read && !self.is_due(&id) {
             return Ok(Object::There(None));
         }
@@ -308,6 +316,27 @@ impl Look<'_> {
             }
             Err(e) => Err(e),
         }
+    }
+
+    /// Looks at what an object rests on; what is wrong with that, if something is.
+    fn base(&mut self, kind: Kind, id: Id, place: Location) -> Result<Option<Error>> {
+        if place.mark.is_whole() {
+            return Ok(None);
+        }
+        let mut wrong =
+            Error::new(Code::NotFound, format!("object {id} is a delta of one that is in no pack"));
+        let bases: BTreeSet<Id> =
+            self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
+        for base in bases {
+            match self.object(kind, base, false)? {
+                Object::Spoilt => {
+                    wrong.message =
+                        format!("object {id} is a delta of object {base}, which is damaged or missing");
+                }
+                Object::Known | Object::There(_) => return Ok(None),
+            }
+        }
+        Ok(Some(wrong))
     }
 
     /// Where an object lies: in a pack that is there, if a prune beside this has not just moved it once more.

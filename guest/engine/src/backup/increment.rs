@@ -119,8 +119,12 @@ pub(super) fn run(
     let message = format!("{wrong}; all tables are scanned, so that what is lost is written again");
     progress.log(Level::Warn, &message);
     let mut bad = HashSet::new();
-    for id in watched.failed.take() {
-        bad.extend(objects.places(&id)?.into_iter().map(|place| (id, place.pack)));
+    for (kind, id) in watched.failed.take() {
+        for place in objects.places(&id)? {
+            if matches!(objects.read_at(kind, id, place), Err(e) if e.code == Code::Damaged) {
+                bad.insert((id, place.pack));
+            }
+        }
     }
     drop(objects);
     if !bad.is_empty() {
@@ -301,7 +305,7 @@ fn in_edits(e: Error) -> Stop {
 /// Notes what cannot be read.
 struct Watched<'o, 'v> {
     objects: &'o Objects<'v>,
-    failed: RefCell<Vec<Id>>,
+    failed: RefCell<Vec<(Kind, Id)>>,
 }
 
 impl Watched<'_, '_> {
@@ -312,7 +316,7 @@ impl Watched<'_, '_> {
             // A prune takes it from all snapshots but the newest, and this one may not always have been that.
             return Err(Error::new(Code::Unsupported, "no tracking data"));
         }
-        self.failed.borrow_mut().push(node.id);
+        self.failed.borrow_mut().push((kind, node.id));
         Err(e)
     }
 }

@@ -3,6 +3,9 @@
 //! What passes between the steps is plain bytes, so that each may run in an instance of its own.
 
 mod copy;
+#[cfg(any(test, feature = "testing"))]
+mod deltas;
+mod fold;
 mod increment;
 mod prepare;
 mod seal;
@@ -13,6 +16,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
 pub(crate) use copy::copy_table;
+#[cfg(any(test, feature = "testing"))]
+pub use deltas::backup_with_deltas;
+#[cfg(test)]
+pub(crate) use deltas::complete_increment;
+pub use fold::Folding;
 pub use prepare::prepare;
 pub(crate) use seal::check_count;
 pub use seal::{draft_tables, publish, seal};
@@ -51,6 +59,8 @@ pub struct Job {
     pub full_scan_snapshots: u32,
     /// See above.
     pub full_scan_days: u32,
+    /// When small files are put together.
+    pub folding: Folding,
 }
 
 /// Snapshots between two full scans.
@@ -96,8 +106,12 @@ struct State {
     position: Option<u64>,
     tables: Vec<PlannedTable>,
     left_out: u32,
+    folding: Folding,
     /// What each part copies.
     parts: Vec<Vec<Range>>,
+    /// Where the parent's tables and its tracking data begin.
+    parent_tables: Option<Root>,
+    parent_tracking: Option<Root>,
     /// What was written for the tables that need not be copied.
     packs: Vec<Pack>,
     bytes_added: u64,

@@ -3,15 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
-use super::{Draft, Receipt, State, checksum, from_bytes, to_bytes};
+use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
+use crate::id::Tree;
 use crate::index::{self, Change};
 use crate::objects::Objects;
+use crate::pack::Pack;
 use crate::progress::{Level, Progress, advance};
 use crate::snapshot::{self, Snapshot, Tracking};
 use crate::store::Store;
 use crate::tracking::{self, Track};
+use crate::tree::edits;
+use crate::tree::node::Root;
+use crate::tree::old::OldTree;
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
@@ -40,7 +45,54 @@ pub fn seal(
     }
     let mut stock = Stock::open(vault, "seal")?;
     let (tables, tracks) = join_tables(&state, &receipts, &mut stock, progress)?;
-    let root = catalog::write(&tables, &mut stock)?;
+    let entries = tables.iter().map(catalog::entry).collect();
+    let root = renew(vault, Tree::Catalog, state.parent_tables, entries, &mut stock)?;
+    let tracked = tables.iter().zip(&tracks);
+    let tracked = tracked
+        .filter_map(|(table, track)| Some(tracking::entry(&table.name, table.id(), track.as_ref()?)))
+        .collect();
+    let tracking = renew(vault, Tree::Tracking, state.parent_tracking, tracked, &mut stock)?;
+    let tracking = tracking.map(|root| Tracking {
+        root,
+        full_scan: state.full_scan,
+        increments: state.increments,
+        losses: state.losses.clone(),
+    });
+    complete(vault, store, state, &receipts, &tables, (root, tracking), stock, progress)
+}
+
+/// Writes a tree of which the parent's has most.
+fn renew(
+    vault: &dyn Vault,
+    tree: Tree,
+    parent: Option<Root>,
+    entries: Vec<Vec<u8>>,
+    stock: &mut Stock<'_>,
+) -> Result<Option<Root>> {
+    let objects = Objects::open(vault)?;
+    match edits::renew(OldTree::new(tree, parent, &objects), entries.iter().cloned(), stock) {
+        // What cannot be read of the parent's is of no use.
+        Err(e)
+            if parent.is_some() && matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) =>
+        {
+            edits::renew(OldTree::new(tree, None, &objects), entries.into_iter(), stock)
+        }
+        renewed => renewed,
+    }
+}
+
+/// Makes a draft of what lies in packs, all of it but what is beside the tables.
+#[expect(clippy::too_many_arguments, reason = "all that a snapshot consists of")]
+pub(super) fn complete(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    state: State,
+    copied: &[Receipt],
+    tables: &[Table],
+    (root, tracking): (Option<Root>, Option<Tracking>),
+    mut stock: Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<Draft> {
     let mut schema = Schema { template: Vec::new(), types: Vec::new() };
     let mut template = store.template()?;
     loop {
@@ -54,25 +106,13 @@ pub fn seal(
     let schema = catalog::write_schema(&schema, &mut stock)?;
     let mut labels = store.notes()?;
     labels.extend(state.summary.map(|summary| ("changes".to_owned(), summary)));
-    let tracked = tables.iter().zip(&tracks);
-    let tracked =
-        tracked.filter_map(|(table, track)| Some((table.name.as_str(), table.id(), track.as_ref()?)));
-    let tracking = tracking::write(tracked, &mut stock)?;
-    let tracking = tracking.map(|root| Tracking {
-        root,
-        full_scan: state.full_scan,
-        increments: state.increments,
-        losses: state.losses,
-    });
-
     let (packs, bytes_added) = stock.finish()?;
-    let copied = receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let bytes_added = bytes_added + copied + state.bytes_added;
-    let copied = receipts.iter().flat_map(|receipt| &receipt.packs);
-    let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).map(|pack| pack.id).collect();
+    let bytes_added = bytes_added + state.bytes_added;
+    let bytes_added = bytes_added + copied.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let copied = copied.iter().flat_map(|receipt| &receipt.packs);
+    let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).copied().collect();
     if !packs.is_empty() {
-        index::update(vault, Change { needed: packs, ..Change::default() })
-            .place("while the index is written")?;
+        add_to_index(vault, packs, &state.folding, progress).place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
 
@@ -97,6 +137,29 @@ pub fn seal(
     snapshot.write_unfinished(vault)?;
     let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
     Ok(Draft { snapshot, state })
+}
+
+/// Makes new packs known, and puts small files together where there are many. What is put together is in the new index
+/// file, durable, before the packs and index files that it came from are taken away.
+fn add_to_index(
+    vault: &dyn Vault,
+    packs: Vec<Pack>,
+    folding: &Folding,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let objects = Objects::open(vault)?;
+    let new = packs.iter().map(|pack| u64::from(pack.objects)).sum();
+    let fold = folding.choose(&objects.index(), new);
+    let folded = fold.write(vault, &objects, progress)?;
+    drop(objects);
+    let change = Change {
+        needed: packs.iter().map(|pack| pack.id).chain(folded.written.iter().copied()).collect(),
+        gone: folded.gone.clone(),
+        together: fold.files,
+        ..Change::default()
+    };
+    index::update(vault, change)?;
+    folded.remove(vault)
 }
 
 /// The tables with their trees, made of what the parts left, and for each what the next backup wants to know of it.

@@ -9,10 +9,11 @@ use crate::pack;
 use crate::progress::{Level, Progress};
 use crate::vault::Vault;
 
-/// Brings the index up to date with the packs that are there; with `all`, every byte of it is read first.
-pub(crate) fn mend(vault: &dyn Vault, all: bool, progress: &dyn Progress) -> Result<()> {
+/// Brings the index up to date with the packs that are there. All of it is read if it is to be checked, otherwise what
+/// every file begins with.
+pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> Result<()> {
     let mut index = Index::open(vault)?;
-    if all {
+    if check {
         index.check()?;
     }
     let mut change = Change::default();

@@ -30,6 +30,8 @@ pub(crate) struct Change {
     pub(crate) bad: HashSet<(Id, Id)>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
     pub(crate) broken: HashSet<String>,
+    /// Index files, by name, that become one with what comes.
+    pub(crate) together: HashSet<String>,
     /// All becomes one file.
     pub(crate) whole: bool,
 }
@@ -71,7 +73,7 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, gone: _, bad, broken, whole } = change;
+    let Change { packs, needed, lost, gone: _, bad, broken, together: chosen, whole } = change;
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
     let mut waiting = 0;
     let needed: BTreeSet<Id> = needed.iter().copied().collect();
@@ -98,19 +100,10 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     for name in names(vault)?.into_iter().filter(|name| !broken.contains(name)) {
         files.push(IndexFile::open(vault, &name)?);
     }
-    // Files that are small beside what comes, or that name a lost pack, are merged: so their number grows with the
-    // logarithm of what they hold, and every entry is rewritten that often at most.
-    files.sort_by_key(|file| file.entries);
-    let (mut together, mut kept) = (Vec::new(), Vec::new());
-    for file in files {
-        let lame = file.packs.iter().any(|pack| lost.contains(&pack.id));
-        if *whole || lame || (waiting > 0 && file.entries <= 2 * waiting) {
-            waiting += file.entries;
-            together.push(file);
-        } else {
-            kept.push(file);
-        }
-    }
+    // What is said of a lost pack is dropped.
+    let lame = |file: &IndexFile| file.packs.iter().any(|pack| lost.contains(&pack.id));
+    let together: Vec<IndexFile> =
+        files.into_iter().filter(|file| *whole || lame(file) || chosen.contains(&file.name)).collect();
     let replaced: Vec<String> =
         together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
     let new = if known.is_empty() && together.is_empty() {
@@ -247,21 +240,28 @@ fn merge(
         heap.extend(head.map(|(entry, _)| Reverse((entry.id, at))));
         heads.push(head);
     }
-    let (mut last, mut count) = (None, 0);
+    let (mut best, mut count) = (None::<Numbered>, 0);
     while let Some(Reverse((id, at))) = heap.pop() {
-        if let Some((entry, pack)) = heads[at]
-            && last != Some(id)
-            && counts(&entry, pack)
-        {
-            take(&entry, pack)?;
-            last = Some(id);
+        if let Some((before, pack)) = best.take_if(|(best, _)| best.id != id) {
+            take(&before, pack)?;
             count += 1;
+        }
+        // Of several places, one where the object is stored whole; or else the first.
+        if let Some((entry, pack)) = heads[at]
+            && counts(&entry, pack)
+            && best.is_none_or(|(best, _)| entry.mark.is_whole() && !best.mark.is_whole())
+        {
+            best = Some((entry, pack));
         }
         heads[at] = match sources[at].next() {
             Ok(head) => head,
             Err(e) => return Err(failed(sources.swap_remove(at), e)),
         };
         heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
+    }
+    if let Some((last, pack)) = best {
+        take(&last, pack)?;
+        count += 1;
     }
     Ok((sources, count))
 }

@@ -24,6 +24,23 @@ const MORE: u64 = 256;
 /// But not more bytes of leaves.
 const WINDOW_BYTES: usize = 4 << 20;
 
+/// Makes a tree of these packed entries, where an earlier one has most of them.
+pub(crate) fn renew(
+    old: OldTree<'_>,
+    entries: impl ExactSizeIterator<Item = Vec<u8>>,
+    out: &mut dyn Put,
+) -> Result<Option<Root>> {
+    let mut edits = Edits::new(old, false);
+    let counts = [(1u8, edits.splice.old.entries()), (2, entries.len() as u64)];
+    for (op, n) in counts.into_iter().filter(|(_, n)| *n > 0) {
+        edits.push(&[&[op][..], &n.to_le_bytes()].concat(), out)?;
+    }
+    for entry in entries {
+        edits.push(&entry, out)?;
+    }
+    edits.finish(out)
+}
+
 /// What is to come of the edit at hand.
 enum Now {
     /// An edit begins; the bytes of its head that are there.

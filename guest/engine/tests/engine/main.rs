@@ -3,7 +3,9 @@
 
 mod changes;
 mod common;
+mod deltas;
 mod digest;
+mod folding;
 mod forget;
 mod garbage;
 mod healing;
