@@ -205,7 +205,8 @@ impl Tree {
         for level in 1..self.0.len() {
             let (below, above) = self.0.split_at_mut(level);
             let (below, kind) = (&below[level - 1], Kind::Node { level: level as u8 });
-            let (mut above_changed, mut first, mut changed_below) = (Vec::new(), 0, changed.iter().peekable());
+            let (mut above_changed, mut first, mut changed_below) =
+                (Vec::new(), 0, changed.iter().peekable());
             for (at, node) in above[0].iter_mut().enumerate() {
                 let end = first + node.items as usize;
                 let mut any = false;

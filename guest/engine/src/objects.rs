@@ -240,7 +240,8 @@ impl Chain {
         let mut content: Option<Vec<u8>> = None;
         for delta in self.deltas.iter().rev() {
             let base = content.as_ref().unwrap_or(&self.full.body);
-            content = Some(delta::apply(&delta.body, base, delta.len).map_err(|e| self.blame(kind).unwrap_or(e))?);
+            content =
+                Some(delta::apply(&delta.body, base, delta.len).map_err(|e| self.blame(kind).unwrap_or(e))?);
         }
         let content = content.unwrap_or_default();
         match object::check(kind, id, &content) {
@@ -253,7 +254,11 @@ impl Chain {
     fn blame(&self, kind: Kind) -> Option<Error> {
         let id = self.deltas.first()?.id;
         let rests = |e: Error, on: Id| {
-            if on == id { e.at(format_args!("object {id}")) } else { e.at(format_args!("object {id} rests on {on}")) }
+            if on == id {
+                e.at(format_args!("object {id}"))
+            } else {
+                e.at(format_args!("object {id} rests on {on}"))
+            }
         };
         if let Err(e) = object::check(kind, self.full.id, &self.full.body) {
             return Some(rests(e, self.full.id));

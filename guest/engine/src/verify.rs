@@ -307,12 +307,15 @@ impl Look<'_> {
         if place.mark.is_whole() {
             return Ok(None);
         }
-        let mut wrong = Error::new(Code::NotFound, format!("object {id} is a delta of one that is in no pack"));
-        let bases: BTreeSet<Id> = self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
+        let mut wrong =
+            Error::new(Code::NotFound, format!("object {id} is a delta of one that is in no pack"));
+        let bases: BTreeSet<Id> =
+            self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
         for base in bases {
             match self.object(kind, base, false)? {
                 Object::Spoilt => {
-                    wrong.message = format!("object {id} is a delta of object {base}, which is damaged or missing");
+                    wrong.message =
+                        format!("object {id} is a delta of object {base}, which is damaged or missing");
                 }
                 Object::Known | Object::There(_) => return Ok(None),
             }

@@ -97,7 +97,12 @@ impl Folding {
 impl Fold {
     /// Copies the objects of the small packs to a new one, as they are stored. Each is decoded and hashed in its new place
     /// before it counts; a pack of which one does not come back stays.
-    pub(super) fn write(&self, vault: &dyn Vault, objects: &Objects<'_>, progress: &dyn Progress) -> Result<Folded> {
+    pub(super) fn write(
+        &self,
+        vault: &dyn Vault,
+        objects: &Objects<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Folded> {
         let mut packer = Packer::new(vault, "fold");
         let mut folded = Folded::default();
         for pack in &self.packs {

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
+pub(crate) use copy::copy_table;
 #[cfg(any(test, feature = "testing"))]
 pub use deltas::backup_with_deltas;
 #[cfg(test)]
 pub(crate) use deltas::complete_increment;
-pub(crate) use copy::copy_table;
 pub use fold::Folding;
 pub use prepare::prepare;
 pub(crate) use seal::check_count;

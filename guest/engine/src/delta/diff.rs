@@ -59,8 +59,8 @@ fn frames(kind: Kind, content: &[u8]) -> Vec<Frame<'_>> {
     let one = || vec![Frame { bytes: content, key: &[] }];
     match kind {
         Kind::Node { level: 0 } | Kind::Catalog { level: 0 } => {
-            let items =
-                Items::new(content).map(|item| item.map(|item| Frame { bytes: item.raw, key: key(item.raw) }));
+            let items = Items::new(content)
+                .map(|item| item.map(|item| Frame { bytes: item.raw, key: key(item.raw) }));
             items.collect::<Result<_>>().unwrap_or_else(|_| one())
         }
         Kind::Node { .. } | Kind::Catalog { .. } => {

@@ -137,15 +137,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         for (script, len) in [
-            (&[4 << 2][..], 4),                      // keeps more than there is
-            (&[3 << 2], 2),                          // makes more than it should
-            (&[2 << 2], 3),                          // and less
-            (&[0], 0),                               // nothing
+            (&[4 << 2][..], 4), // keeps more than there is
+            (&[3 << 2], 2),     // makes more than it should
+            (&[2 << 2], 3),     // and less
+            (&[0], 0),          // nothing
             (&[1], 0),
-            (&[1 << 2 | 2], 1),                      // the bytes to insert are missing
-            (&[4 << 2 | 1, 1 << 2 | 2, 9], 1),       // skips more than there is
-            (&[1 << 2 | 128, 0], 1),                 // not the shortest form
-            (&[255, 255, 255, 255, 1], 1 << 20),     // too large a number
+            (&[1 << 2 | 2], 1),                  // the bytes to insert are missing
+            (&[4 << 2 | 1, 1 << 2 | 2, 9], 1),   // skips more than there is
+            (&[1 << 2 | 128, 0], 1),             // not the shortest form
+            (&[255, 255, 255, 255, 1], 1 << 20), // too large a number
             (&[128], 1),
         ] {
             assert!(apply(script, b"abc", len).is_err(), "{script:?}");

@@ -134,11 +134,8 @@ impl IndexFile {
         let (mut low, mut high) = (0, self.blocks());
         let mut guesses = 0;
         while low < high {
-            let guess = if guesses < 3 {
-                self.guess(id).clamp(low, high - 1)
-            } else {
-                low + (high - low) / 2
-            };
+            let guess =
+                if guesses < 3 { self.guess(id).clamp(low, high - 1) } else { low + (high - low) / 2 };
             guesses += 1;
             let block = block(guess)?;
             match block.binary_search_by(|(entry, _)| entry.id.cmp(id)) {
@@ -164,7 +161,8 @@ impl IndexFile {
         let begin = Id(begin);
         let mut guesses = 0;
         while low < high {
-            let guess = if guesses == 0 { self.guess(&begin).clamp(low, high - 1) } else { low + (high - low) / 2 };
+            let guess =
+                if guesses == 0 { self.guess(&begin).clamp(low, high - 1) } else { low + (high - low) / 2 };
             guesses += 1;
             let block = block(guess)?;
             let is_behind = block.first().is_none_or(|(first, _)| first.id >= begin);

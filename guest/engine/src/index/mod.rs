@@ -53,7 +53,6 @@ const CACHED_BLOCKS: usize = 1 << 10;
 /// A block of an index file, in memory.
 pub(crate) type Block = Rc<[Numbered]>;
 
-
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
     vault: &'a dyn Vault,
@@ -209,7 +208,9 @@ impl<'a> Index<'a> {
             return Ok(true);
         }
         for number in 0..self.files.len() {
-            for (id, place) in self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default() {
+            for (id, place) in
+                self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default()
+            {
                 if mark.may_rest_on(&id, place.mark) && self.holds_up(place.mark)? {
                     return Ok(true);
                 }
@@ -247,7 +248,8 @@ impl<'a> Index<'a> {
     fn find_like_in(&self, number: usize, prefix: &Prefix) -> Result<Vec<(Id, Location)>> {
         let file = &self.files[number];
         let found = file.find_like(prefix, |block| self.block(number, block))?;
-        let place = |(_, (entry, pack)): (u64, Numbered)| (entry.id, entry.in_pack(file.packs[pack as usize].id));
+        let place =
+            |(_, (entry, pack)): (u64, Numbered)| (entry.id, entry.in_pack(file.packs[pack as usize].id));
         Ok(found.into_iter().map(place).collect())
     }
 

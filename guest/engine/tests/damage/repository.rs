@@ -43,7 +43,10 @@ pub(crate) fn complete() -> Repository {
     let of_another = strongroom_engine::Job { source: "another".into(), ..job("third", 1) };
     try_backup(&vault, &other, &of_another).unwrap();
     assert!(files(&vault, "packs").len() >= 5 && files(&vault, "index").len() >= 2);
-    Repository { vault, snapshots: vec![("first", first), ("second", second), ("fourth", fourth), ("third", other)] }
+    Repository {
+        vault,
+        snapshots: vec![("first", first), ("second", second), ("fourth", fourth), ("third", other)],
+    }
 }
 
 #[test]

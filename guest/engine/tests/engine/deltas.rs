@@ -77,7 +77,8 @@ fn edit(tables: &mut [BTreeMap<Vec<u8>, Vec<u8>>; 2], random: &mut Random) {
 }
 
 fn store([rows, pairs]: &[BTreeMap<Vec<u8>, Vec<u8>>; 2]) -> ModelStore {
-    let pairs = pairs.iter().map(|(key, value)| (key[..key.len().min(1)].to_vec(), [&key[..], value].concat()));
+    let pairs =
+        pairs.iter().map(|(key, value)| (key[..key.len().min(1)].to_vec(), [&key[..], value].concat()));
     let pairs = ModelTable { multimap: true, entries: pairs.collect() };
     ModelStore::new([("pairs", pairs), ("rows", plain(rows.clone().into_iter().collect()))])
 }

@@ -3,7 +3,9 @@
 use strongroom_engine::testing::{MemoryVault, ModelStore, backup_with_deltas};
 use strongroom_engine::{Code, Depth, Folding, Job, Silent, Vault};
 
-use crate::common::{Random, assert_holds, files, forget, job, one_table, prune, restore, try_backup, verify};
+use crate::common::{
+    Random, assert_holds, files, forget, job, one_table, prune, restore, try_backup, verify,
+};
 
 /// A number of rows, of which one has its own version.
 fn store(version: u64) -> ModelStore {
@@ -32,7 +34,8 @@ fn the_number_of_files_grows_with_the_logarithm_of_the_backups() {
     }
     (0..150).for_each(|version| assert_holds(&vault, &version.to_string(), &store(version)));
     // What was folded is pruned like anything else.
-    let gone: Vec<String> = (0..150).filter(|version| version % 4 != 0).map(|version| version.to_string()).collect();
+    let gone: Vec<String> =
+        (0..150).filter(|version| version % 4 != 0).map(|version| version.to_string()).collect();
     forget(&vault, &gone.iter().map(String::as_str).collect::<Vec<_>>());
     prune(&vault, 0);
     (0..150).step_by(4).for_each(|version| assert_holds(&vault, &version.to_string(), &store(version)));
@@ -40,7 +43,13 @@ fn the_number_of_files_grows_with_the_logarithm_of_the_backups() {
 
 #[test]
 fn a_pack_that_is_not_small_stays_and_bounds_are_kept() {
-    let rows = |seed| one_table((0..800u32).map(|n| (n.to_be_bytes().to_vec(), Random(seed << 32 | u64::from(n)).bytes(100))).collect());
+    let rows = |seed| {
+        one_table(
+            (0..800u32)
+                .map(|n| (n.to_be_bytes().to_vec(), Random(seed << 32 | u64::from(n)).bytes(100)))
+                .collect(),
+        )
+    };
     let small = Folding { files: 2, pack: 50_000, bytes: 1 << 20 };
     let vault = MemoryVault::default();
     let mut large = Vec::new();
@@ -66,7 +75,9 @@ fn a_pack_that_is_not_small_stays_and_bounds_are_kept() {
 #[test]
 fn a_small_pack_that_is_damaged_stays_and_the_backup_succeeds() {
     let vault = MemoryVault::default();
-    (0..4).for_each(|version| drop(backup_with_deltas(&vault, &store(version), &folding(version, with(0))).unwrap()));
+    (0..4).for_each(|version| {
+        drop(backup_with_deltas(&vault, &store(version), &folding(version, with(0))).unwrap())
+    });
     let path = files(&vault, "packs").into_iter().min_by_key(|path| vault.get(path).unwrap().len()).unwrap();
     let mut pack = vault.get(&path).unwrap();
     pack[60] ^= 1;
@@ -88,7 +99,9 @@ fn a_small_pack_that_is_damaged_stays_and_the_backup_succeeds() {
 #[test]
 fn a_reader_that_began_before_goes_on_beside_it() {
     let vault = MemoryVault::default();
-    (0..6).for_each(|version| drop(backup_with_deltas(&vault, &store(version), &folding(version, with(0))).unwrap()));
+    (0..6).for_each(|version| {
+        drop(backup_with_deltas(&vault, &store(version), &folding(version, with(0))).unwrap())
+    });
     let opened = strongroom_engine::open(&vault, "3").unwrap();
     let mut entries = opened.entries("table", 0, u64::MAX).unwrap();
     let mut read = strongroom_engine::Bytes::read(&mut entries, 1000).unwrap();
@@ -101,7 +114,8 @@ fn a_reader_that_began_before_goes_on_beside_it() {
         }
         read.extend(more);
     }
-    let expected: usize = store(3).tables["table"].entries.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
+    let expected: usize =
+        store(3).tables["table"].entries.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
     assert_eq!(read.len(), expected);
 }
 
@@ -111,14 +125,19 @@ fn what_lost_its_base_is_named_with_it_and_written_again() {
     let versions: Vec<ModelStore> = (0..5u64)
         .map(|version| {
             let of = |n: u64| if n == 500 { version } else { 0 };
-            one_table((0..1000u64).map(|n| (n.to_be_bytes().to_vec(), Random(n << 32 | of(n)).bytes(120))).collect())
+            one_table(
+                (0..1000u64)
+                    .map(|n| (n.to_be_bytes().to_vec(), Random(n << 32 | of(n)).bytes(120)))
+                    .collect(),
+            )
         })
         .collect();
     for (version, store) in (0..).zip(&versions) {
         backup_with_deltas(&vault, store, &folding(version, with(0))).unwrap();
     }
     // The base of all: the pack of the first backup.
-    let largest = files(&vault, "packs").into_iter().max_by_key(|path| vault.get(path).unwrap().len()).unwrap();
+    let largest =
+        files(&vault, "packs").into_iter().max_by_key(|path| vault.get(path).unwrap().len()).unwrap();
     vault.remove(&largest).unwrap();
     let damage = strongroom_engine::verify(&vault, Some("4"), Depth::Structure, &Silent).unwrap().damage;
     assert!(damage.iter().any(|damage| damage.what.contains("is a delta of object")), "{damage:?}");

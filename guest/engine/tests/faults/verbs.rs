@@ -1,7 +1,7 @@
 //! The verbs that write, each with a repository to run on. A new one is added to [`all`].
 
-use strongroom_engine::testing::{ModelStore, backup_with_deltas};
 use strongroom_engine::testing::disk::{Disk, Fault};
+use strongroom_engine::testing::{ModelStore, backup_with_deltas};
 use strongroom_engine::{Folding, Job, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
