@@ -191,19 +191,3 @@ fn the_vectors_of_the_format_are_right() {
     assert!(vectors.lines().count() > 40);
     assert!(wrong.is_empty(), "the engine answers otherwise:\n{wrong}");
 }
-
-#[test]
-#[ignore = "prints an example"]
-fn make() {
-    use crate::delta::Base;
-    let old: Vec<u8> =
-        (0..12u64).flat_map(|n| xxhash_rust::xxh3::xxh3_64(&n.to_le_bytes()).to_le_bytes()).collect();
-    let mut new = old.clone();
-    new[40..44].copy_from_slice(b"news");
-    new.extend(b"end");
-    let kind = Kind::Blob;
-    let base = Base { kind, id: kind.id_of(&old), content: old.clone(), depth: 2, full: None };
-    let mut out = Vec::new();
-    object::Encoder::default().encode(kind, &new, Some(&base), &mut out).unwrap();
-    println!("delta {} {} = {}", hex(&out), hex(&old), hex(&new));
-}
