@@ -44,6 +44,8 @@ fn kind(name: &str, level: &str) -> Kind {
         "catalog" => Kind::Catalog { level },
         "blob" => Kind::Blob,
         "schema" => Kind::Schema,
+        "tracking" => Kind::Tracking { level },
+        "baseline" => Kind::Baseline { level },
         _ => panic!("{name}"),
     }
 }
