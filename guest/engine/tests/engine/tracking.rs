@@ -1,11 +1,12 @@
 //! What a snapshot tracks for the backup after it: kept for the newest, and never worth more than a scan.
 
-use strongroom_engine::testing::{MemoryVault, ModelStore, Tells};
-use strongroom_engine::{Depth, Silent, Snapshot};
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Tells};
+use strongroom_engine::{Bytes, Depth, Silent, Snapshot, Store};
 
 use crate::common::{
     assert_holds, backup, files, forget, job, one_table, prune, prune_as_announced, try_backup, verify,
 };
+use crate::independent;
 
 /// A row changes with each version.
 fn store(version: u32) -> ModelStore {
@@ -76,6 +77,35 @@ fn where_it_was_pruned_the_next_backup_scans() {
     assert_eq!(label(&scanned), "1 table scanned (no tracking data)");
     assert_eq!(label(&backup(&vault, &store(5), "5", 1)), "1 table by edits");
     assert_holds(&vault, "5", &store(5));
+}
+
+/// After any number of increments it is what a scan would have made of the store.
+#[test]
+fn it_is_what_the_format_says() {
+    let vault = MemoryVault::default();
+    for version in 1..=6 {
+        let mut store = store(version);
+        let pairs = (0..3_000u32 + version).map(|n| (vec![n as u8], n.to_be_bytes().to_vec())).collect();
+        store.tables.insert("pairs".into(), ModelTable { multimap: true, entries: pairs });
+        store.tables.insert("empty".into(), ModelTable::default());
+        let name = version.to_string();
+        backup(&vault, &store, &name, 1);
+        let files = vault.paths().into_iter().map(|path| (path.clone(), vault.get(&path).unwrap())).collect();
+        let repository = independent::Repository::open(&files);
+        let tracking = repository.tracking(&repository.snapshots()[&name]);
+        assert!(tracking.keys().eq(store.tables.keys()));
+        for (table, (stamp, baseline)) in tracking {
+            assert_eq!(store.stamp(&table).unwrap(), Some(stamp));
+            let mut packed = Vec::new();
+            for (key, value) in baseline.unwrap() {
+                packed
+                    .extend([key.len() as u32, value.len() as u32].iter().flat_map(|len| len.to_le_bytes()));
+                packed.extend(key.into_iter().chain(value));
+            }
+            let mut wanted = store.baseline(&table).unwrap().unwrap();
+            assert!(wanted.read(u32::MAX).unwrap() == packed, "version {version}, {table}");
+        }
+    }
 }
 
 #[test]
