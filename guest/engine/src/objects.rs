@@ -169,14 +169,14 @@ impl<'a> Objects<'a> {
 
     /// What is stored at this place: an object of this kind and id.
     fn link(&self, kind: Kind, id: Id, place: Location) -> Result<Link> {
-        let path = pack::path(place.pack);
+        let path = || pack::path(place.pack);
         let mut open = self.open.borrow_mut();
         let at = open.iter().position(|pack| pack.id == place.pack);
         let pack = match at.and_then(|at| open.remove(at)) {
             Some(pack) => pack,
             None => {
-                let file = self.vault.open(&path).map_err(|e| match e.code {
-                    Code::NotFound => Error::new(Code::NotFound, format!("{path} is gone")),
+                let file = self.vault.open(&path()).map_err(|e| match e.code {
+                    Code::NotFound => Error::new(Code::NotFound, format!("{} is gone", path())),
                     _ => e,
                 })?;
                 OpenPack { id: place.pack, file, window_at: 0, window: Vec::new() }
@@ -199,7 +199,7 @@ impl<'a> Objects<'a> {
             }
             Link::new(&stored)
         });
-        read.place(format_args!("{path} at {}", place.offset))
+        read.map_err(|e| e.at(format_args!("{} at {}", path(), place.offset)))
     }
 }
 
