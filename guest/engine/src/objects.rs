@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::chain::{Chain, Link};
 use crate::delta::{Base, DEPTH_MAX};
-use crate::error::{Code, Error, Place, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
 use crate::object::{self, Stored};
@@ -14,8 +14,8 @@ use crate::tree::node::Ref;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
-/// Packs that are held open.
-const OPEN_PACKS: usize = 8;
+/// Packs that are held open. What an object rests on lies in the packs of as many backups.
+const OPEN_PACKS: usize = 64;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
 

@@ -5,17 +5,20 @@
 
 mod block;
 mod file;
+mod hot;
 mod mend;
 mod merge;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 pub(crate) use block::Block;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
+
+use hot::Hot;
 
 use crate::delta::{Mark, Prefix};
 use crate::error::{Code, Result};
@@ -25,11 +28,6 @@ use crate::vault::Vault;
 
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
-
-/// Packs whose entries are held in memory because lookups fall into them one after the other, and how many entries
-/// they may have together.
-const HOT_PACKS: usize = 16;
-const HOT_ENTRIES: usize = 1 << 17;
 
 /// Where an object lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,12 +70,6 @@ pub(crate) struct Index<'a> {
     last: Cell<Option<Id>>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
-}
-
-#[derive(Default)]
-struct Hot {
-    packs: VecDeque<(Id, Rc<HashMap<Id, Entry>>)>,
-    entries: usize,
 }
 
 impl<'a> Index<'a> {
@@ -307,7 +299,7 @@ impl<'a> Index<'a> {
 
     /// Where this object lies, if the index files know it.
     fn find_in_files(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
-        if let Some(found) = self.find_hot(id, depth) {
+        if let Some(found) = self.hot.borrow().find(id, depth) {
             return Ok(Some(found));
         }
         for number in 0..self.files.len() {
@@ -324,43 +316,24 @@ impl<'a> Index<'a> {
         Ok(None)
     }
 
-    fn find_hot(&self, id: &Id, depth: u8) -> Option<Location> {
-        let hot = self.hot.borrow();
-        let found = |(pack, entries): &(Id, Rc<HashMap<Id, Entry>>)| Some(entries.get(id)?.in_pack(*pack));
-        hot.packs.iter().rev().filter_map(found).find(|found| found.mark.depth() < depth)
-    }
-
     /// Holds the entries of a pack in memory, unless the index leaves some of them out.
     fn warm(&self, id: Id) -> Result<()> {
         let (_, entries) = pack::entries(self.vault, id)?;
         if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
-            self.keep(id, entries);
+            self.hot.borrow_mut().keep(id, entries);
         }
         Ok(())
-    }
-
-    fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {
-        let entries: Rc<HashMap<Id, Entry>> =
-            Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
-        let mut hot = self.hot.borrow_mut();
-        hot.entries += entries.len();
-        hot.packs.push_back((id, entries.clone()));
-        while hot.packs.len() > HOT_PACKS || (hot.entries > HOT_ENTRIES && hot.packs.len() > 1) {
-            let gone = hot.packs.pop_front().map_or(0, |(_, entries)| entries.len());
-            hot.entries -= gone;
-        }
-        entries
     }
 
     /// Looks into the packs themselves.
     fn find_loose(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
         let loose = self.loose()?;
         for pack in loose.iter() {
-            if self.hot.borrow().packs.iter().any(|(hot, _)| hot == pack) {
+            if self.hot.borrow().has(pack) {
                 continue;
             }
             let entries = match pack::entries_or_salvage(self.vault, *pack) {
-                Ok((_, entries)) => self.keep(*pack, entries),
+                Ok((_, entries)) => self.hot.borrow_mut().keep(*pack, entries),
                 Err(e) if e.code == Code::NotFound => continue,
                 Err(e) => return Err(e),
             };
