@@ -78,6 +78,36 @@ impl engine::Store for Store {
     ) -> Result<Box<dyn engine::Bytes + '_>> {
         Ok(Box::new(Bytes(self.0.scan(table, from, to).map_err(error)?)))
     }
+
+    fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        self.0.stamp(table).map_err(error)
+    }
+
+    fn baseline(&self, table: &str) -> Result<Option<Box<dyn engine::Bytes + '_>>> {
+        let baseline = self.0.baseline(table).map_err(error)?;
+        Ok(baseline.map(|bytes| Box::new(Bytes(bytes)) as Box<dyn engine::Bytes>))
+    }
+
+    fn changes(&self, table: &str, stamp: &[u8]) -> Result<Option<Box<dyn engine::Changes + '_>>> {
+        let changes = self.0.changes(table, stamp).map_err(error)?;
+        Ok(changes.map(|changes| Box::new(Changes(changes)) as Box<dyn engine::Changes>))
+    }
+}
+
+struct Changes(kv_store::Changes);
+
+impl engine::Changes for Changes {
+    fn offer(&mut self, baseline: &[u8]) -> Result<()> {
+        self.0.offer(baseline).map_err(error)
+    }
+
+    fn entries(&mut self, max: u32) -> Result<Vec<u8>> {
+        self.0.entries(max).map_err(error)
+    }
+
+    fn baseline(&mut self, max: u32) -> Result<Vec<u8>> {
+        self.0.baseline(max).map_err(error)
+    }
 }
 
 /// The host's sink.

@@ -86,11 +86,15 @@ impl wit::GuestStore for Snapshot {
         Ok(wit::Bytes::new(Bytes(RefCell::new(Box::new(entries)))))
     }
 
-    fn baseline(&self) -> Result<Option<wit::Bytes>> {
+    fn stamp(&self, _table: String) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
 
-    fn changes(&self, _baseline: Vec<u8>) -> Result<Option<wit::Changes>> {
+    fn baseline(&self, _table: String) -> Result<Option<wit::Bytes>> {
+        Ok(None)
+    }
+
+    fn changes(&self, _table: String, _stamp: Vec<u8>) -> Result<Option<wit::Changes>> {
         Ok(None)
     }
 }
@@ -102,7 +106,15 @@ impl wit::GuestBytes for Bytes {
 }
 
 impl wit::GuestChanges for Changes {
-    fn table(&self, _name: String) -> Result<Option<wit::Bytes>> {
+    fn offer(&self, _baseline: Vec<u8>) -> Result<()> {
+        match *self {}
+    }
+
+    fn entries(&self, _max: u32) -> Result<Vec<u8>> {
+        match *self {}
+    }
+
+    fn baseline(&self, _max: u32) -> Result<Vec<u8>> {
         match *self {}
     }
 }

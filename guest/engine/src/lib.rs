@@ -55,7 +55,7 @@ pub use prune::{Prune, Pruned, prune};
 pub use repository::{FORMAT, LOCK};
 pub use restore::restore;
 pub use snapshot::{Snapshot, Unreadable};
-pub use store::{Bytes, Sink, Store, Table, TableWriter};
+pub use store::{Bytes, Changes, Sink, Store, Table, TableWriter};
 pub use vault::{Vault, VaultFile};
 pub use verify::{Damage, Depth, Verified, verify};
 

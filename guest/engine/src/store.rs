@@ -35,6 +35,32 @@ pub trait Store {
     fn split(&self, table: &str, parts: u32) -> Result<Vec<Vec<u8>>>;
     /// The packed entries from one mark up to, and without, another.
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Bytes + '_>>;
+    /// What tells at a glance whether a table changed: equal stamps, equal entries. `None`: the store cannot tell.
+    fn stamp(&self, _table: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+    /// What a later run must bring to [`Store::changes`], as packed entries. `None`: the store cannot tell.
+    fn baseline(&self, _table: &str) -> Result<Option<Box<dyn Bytes + '_>>> {
+        Ok(None)
+    }
+    /// Begins to find out what changed in a table since the moment that had this stamp. `None`: it must be scanned.
+    fn changes(&self, _table: &str, _stamp: &[u8]) -> Result<Option<Box<dyn Changes + '_>>> {
+        Ok(None)
+    }
+}
+
+/// What changed in one table, as edits: `0x00 n` keeps the next n old entries, `0x01 n` leaves them out, `0x02 n` is
+/// followed by n new entries in the packed form; n is a u64 LE above zero. Cut anywhere.
+///
+/// Every call may answer [`Code::Unsupported`](crate::Code::Unsupported): the store cannot tell after all.
+pub trait Changes {
+    /// Gives the next bytes of the old baseline, cut anywhere; none: this was all of it.
+    fn offer(&mut self, baseline: &[u8]) -> Result<()>;
+    /// The next edits of the table's entries, at most `max` bytes. None: no more for now, or, once all of the baseline
+    /// was offered, at all.
+    fn entries(&mut self, max: u32) -> Result<Vec<u8>>;
+    /// The same for the edits that turn the old baseline into the new one.
+    fn baseline(&mut self, max: u32) -> Result<Vec<u8>>;
 }
 
 /// Bytes that come in order.

@@ -102,8 +102,11 @@ enum Source {
     Whole { bytes: Vec<u8>, at: usize },
 }
 
-/// No store here tells what changed.
-pub(crate) enum Changes {}
+/// What changed in a table.
+pub(crate) struct Changes {
+    of: Rc<Database>,
+    changes: RefCell<Box<dyn kv::Changes>>,
+}
 
 const READ_MAX: u32 = 16 << 20;
 
@@ -186,22 +189,25 @@ impl wit::GuestStore for Opened {
         Ok(self.bytes(Source::Entries(self.0.read(entries)?)))
     }
 
-    fn baseline(&self) -> Result<Option<wit::Bytes>> {
-        Ok(None)
+    fn stamp(&self, table: String) -> Result<Option<Vec<u8>>> {
+        self.0.read(self.0.store.stamp(&table))
     }
 
-    fn changes(&self, _baseline: Vec<u8>) -> Result<Option<wit::Changes>> {
-        Ok(None)
+    fn baseline(&self, table: String) -> Result<Option<wit::Bytes>> {
+        let entries = self.0.read(self.0.store.baseline(&table))?;
+        Ok(entries.map(|entries| self.bytes(Source::Entries(entries))))
+    }
+
+    fn changes(&self, table: String, stamp: Vec<u8>) -> Result<Option<wit::Changes>> {
+        let changes = self.0.read(self.0.store.changes(&table, &stamp))?;
+        let of = Rc::clone(&self.0);
+        Ok(changes.map(|changes| wit::Changes::new(Changes { of, changes: RefCell::new(changes) })))
     }
 }
 
 impl wit::GuestBytes for Bytes {
     fn read(&self, max: u32) -> Result<Vec<u8>> {
-        if max == 0 || max > READ_MAX {
-            let message = format!("read takes 1 to {READ_MAX} bytes at once, not {max}");
-            return Err(Error { code: ErrorCode::Unsupported, message });
-        }
-        let max = max as usize;
+        let max = size(max)?;
         match &mut *self.source.borrow_mut() {
             Source::Whole { bytes, at } => {
                 let end = bytes.len().min(at.saturating_add(max));
@@ -223,8 +229,31 @@ impl wit::GuestBytes for Bytes {
     }
 }
 
+/// How much is asked for.
+fn size(max: u32) -> Result<usize> {
+    if max == 0 || max > READ_MAX {
+        let message = format!("read takes 1 to {READ_MAX} bytes at once, not {max}");
+        return Err(Error { code: ErrorCode::Unsupported, message });
+    }
+    Ok(max as usize)
+}
+
 impl wit::GuestChanges for Changes {
-    fn table(&self, _name: String) -> Result<Option<wit::Bytes>> {
-        match *self {}
+    fn offer(&self, baseline: Vec<u8>) -> Result<()> {
+        self.of.read(self.changes.borrow_mut().offer(&baseline))
+    }
+
+    fn entries(&self, max: u32) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let told = self.changes.borrow_mut().entries(size(max)?, &mut out);
+        self.of.read(told)?;
+        Ok(out)
+    }
+
+    fn baseline(&self, max: u32) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let told = self.changes.borrow_mut().baseline(size(max)?, &mut out);
+        self.of.read(told)?;
+        Ok(out)
     }
 }

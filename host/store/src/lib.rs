@@ -55,6 +55,24 @@ pub trait Store: Send + Sync {
     /// The packed entries (see [`frame`]) from one mark up to, and without, another.
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Entries>>;
 
+    /// What tells at a glance whether a table changed: if a table has the same stamp at two moments, it has the same
+    /// entries. At most 256 bytes. `None`: this store cannot tell.
+    fn stamp(&self, _table: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// What a later run must bring to [`Store::changes`] in order to be told what changed in a table since this moment, as
+    /// packed entries that mean something to the store only. `None`: this store cannot tell.
+    fn baseline(&self, _table: &str) -> Result<Option<Box<dyn Entries>>> {
+        Ok(None)
+    }
+
+    /// Begins to find out what changed in a table since the moment that had this stamp. `None`: the store cannot tell, for
+    /// whatever reason; the caller then scans.
+    fn changes(&self, _table: &str, _stamp: &[u8]) -> Result<Option<Box<dyn Changes>>> {
+        Ok(None)
+    }
+
     /// The directories below which this store opens files from now on; `None` if that is not known. Threads that read a
     /// store that knows are confined, by systems that can, to these directories besides their own.
     fn directories(&self) -> Option<Vec<PathBuf>> {
@@ -67,6 +85,23 @@ pub trait Entries: Send {
     /// Appends the next bytes to `out`: at least one and at most `max`, none only at the end. An entry may be cut
     /// anywhere.
     fn read(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// What changed in one table, as edits: `0x00 n` keeps the next n old entries, `0x01 n` leaves them out, `0x02 n` is
+/// followed by n new entries in the packed form; n is a u64 LE above zero. Together they use up the old entries exactly.
+///
+/// The old baseline is offered piece by piece, and between the pieces both streams of edits are read until they are
+/// empty. Every call may answer [`ErrorCode::Unsupported`]: the store cannot tell after all, and the table is scanned.
+pub trait Changes: Send {
+    /// Takes the next bytes of the old baseline, cut anywhere; none: this was all of it.
+    fn offer(&mut self, baseline: &[u8]) -> Result<()>;
+
+    /// Appends the next edits of the table's entries to `out`, at most `max` bytes and cut anywhere. None: no more for
+    /// now, or, once all of the baseline was offered, at all.
+    fn entries(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()>;
+
+    /// The same for the edits that turn the old baseline into the new one.
+    fn baseline(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()>;
 }
 
 /// A new database that is filled once, one table after the other. Dropped before [`Sink::finish`], it leaves nothing

@@ -162,12 +162,16 @@ impl snapshots::GuestStore for Nothing {
     ) -> std::result::Result<snapshots::Bytes, snapshots::Error> {
         match *self {}
     }
-    fn baseline(&self) -> std::result::Result<Option<snapshots::Bytes>, snapshots::Error> {
+    fn stamp(&self, _table: String) -> std::result::Result<Option<Vec<u8>>, snapshots::Error> {
+        match *self {}
+    }
+    fn baseline(&self, _table: String) -> std::result::Result<Option<snapshots::Bytes>, snapshots::Error> {
         match *self {}
     }
     fn changes(
         &self,
-        _baseline: Vec<u8>,
+        _table: String,
+        _stamp: Vec<u8>,
     ) -> std::result::Result<Option<snapshots::Changes>, snapshots::Error> {
         match *self {}
     }
@@ -180,7 +184,13 @@ impl snapshots::GuestBytes for Nothing {
 }
 
 impl snapshots::GuestChanges for Nothing {
-    fn table(&self, _name: String) -> std::result::Result<Option<snapshots::Bytes>, snapshots::Error> {
+    fn offer(&self, _baseline: Vec<u8>) -> std::result::Result<(), snapshots::Error> {
+        match *self {}
+    }
+    fn entries(&self, _max: u32) -> std::result::Result<Vec<u8>, snapshots::Error> {
+        match *self {}
+    }
+    fn baseline(&self, _max: u32) -> std::result::Result<Vec<u8>, snapshots::Error> {
         match *self {}
     }
 }

@@ -20,8 +20,8 @@ enum Source {
     Whole { bytes: Vec<u8>, at: usize },
 }
 
-/// No store here tells what changed.
-pub enum NoChanges {}
+/// What changed in a table, as the engine asks for it.
+pub struct OpenChanges(Box<dyn kv::Changes>);
 
 /// No more is read at once; more than this is not asked for by a component that keeps the contract.
 const READ_MAX: u32 = 16 << 20;
@@ -62,6 +62,18 @@ impl State {
     /// Ends the run if so many bytes are more than one answer may have.
     fn reply(&self, bytes: usize) -> wasmtime::Result<()> {
         if bytes > self.budgets.reply_bytes { Err(Exceeded::ReplyBytes.into()) } else { Ok(()) }
+    }
+
+    /// How much is given to a caller that asks for so much, unless the run is over.
+    fn size(&self, max: u32) -> Result<usize, Error> {
+        if max == 0 || max > READ_MAX {
+            let message = format!("read takes 1 to {READ_MAX} bytes at once, not {max}");
+            return Err(Error { code: ErrorCode::Unsupported, message });
+        }
+        if let Some(e) = self.cancelled() {
+            return Err(e);
+        }
+        Ok((max as usize).min(self.budgets.reply_bytes.max(1)))
     }
 
     fn opened(&self, store: &Resource<OpenStore>) -> wasmtime::Result<Arc<dyn kv::Store>> {
@@ -136,16 +148,29 @@ impl wit::HostStore for State {
         }
     }
 
-    fn baseline(&mut self, _store: Resource<OpenStore>) -> Answer<Option<Resource<OpenBytes>>> {
-        Ok(Ok(None))
+    fn stamp(&mut self, store: Resource<OpenStore>, table: String) -> Answer<Option<Vec<u8>>> {
+        Ok(self.opened(&store)?.stamp(&table).map_err(|e| self.grants.outside(e)))
+    }
+
+    fn baseline(&mut self, store: Resource<OpenStore>, table: String) -> Answer<Option<Resource<OpenBytes>>> {
+        match self.opened(&store)?.baseline(&table) {
+            Ok(Some(entries)) => Ok(Ok(Some(self.table.push(OpenBytes(Source::Entries(entries)))?))),
+            Ok(None) => Ok(Ok(None)),
+            Err(e) => Ok(Err(self.grants.outside(e))),
+        }
     }
 
     fn changes(
         &mut self,
-        _store: Resource<OpenStore>,
-        _baseline: Vec<u8>,
-    ) -> Answer<Option<Resource<NoChanges>>> {
-        Ok(Ok(None))
+        store: Resource<OpenStore>,
+        table: String,
+        stamp: Vec<u8>,
+    ) -> Answer<Option<Resource<OpenChanges>>> {
+        match self.opened(&store)?.changes(&table, &stamp) {
+            Ok(Some(changes)) => Ok(Ok(Some(self.table.push(OpenChanges(changes))?))),
+            Ok(None) => Ok(Ok(None)),
+            Err(e) => Ok(Err(self.grants.outside(e))),
+        }
     }
 
     fn drop(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {
@@ -156,14 +181,10 @@ impl wit::HostStore for State {
 
 impl wit::HostBytes for State {
     fn read(&mut self, bytes: Resource<OpenBytes>, max: u32) -> Answer<Vec<u8>> {
-        if max == 0 || max > READ_MAX {
-            let message = format!("read takes 1 to {READ_MAX} bytes at once, not {max}");
-            return Ok(Err(Error { code: ErrorCode::Unsupported, message }));
-        }
-        if let Some(e) = self.cancelled() {
-            return Ok(Err(e));
-        }
-        let max = (max as usize).min(self.budgets.reply_bytes.max(1));
+        let max = match self.size(max) {
+            Ok(max) => max,
+            Err(e) => return Ok(Err(e)),
+        };
         Ok(match &mut self.table.get_mut(&bytes)?.0 {
             Source::Whole { bytes, at } => {
                 let end = bytes.len().min(*at + max);
@@ -185,11 +206,35 @@ impl wit::HostBytes for State {
 }
 
 impl wit::HostChanges for State {
-    fn table(&mut self, changes: Resource<NoChanges>, _name: String) -> Answer<Option<Resource<OpenBytes>>> {
-        match *self.table.get(&changes)? {}
+    fn offer(&mut self, changes: Resource<OpenChanges>, baseline: Vec<u8>) -> Answer<()> {
+        if let Some(e) = self.cancelled() {
+            return Ok(Err(e));
+        }
+        let offered = self.table.get_mut(&changes)?.0.offer(&baseline);
+        Ok(offered.map_err(|e| self.grants.outside(e)))
     }
 
-    fn drop(&mut self, changes: Resource<NoChanges>) -> wasmtime::Result<()> {
+    fn entries(&mut self, changes: Resource<OpenChanges>, max: u32) -> Answer<Vec<u8>> {
+        let max = match self.size(max) {
+            Ok(max) => max,
+            Err(e) => return Ok(Err(e)),
+        };
+        let mut out = Vec::new();
+        let told = self.table.get_mut(&changes)?.0.entries(max, &mut out);
+        Ok(told.map(|()| out).map_err(|e| self.grants.outside(e)))
+    }
+
+    fn baseline(&mut self, changes: Resource<OpenChanges>, max: u32) -> Answer<Vec<u8>> {
+        let max = match self.size(max) {
+            Ok(max) => max,
+            Err(e) => return Ok(Err(e)),
+        };
+        let mut out = Vec::new();
+        let told = self.table.get_mut(&changes)?.0.baseline(max, &mut out);
+        Ok(told.map(|()| out).map_err(|e| self.grants.outside(e)))
+    }
+
+    fn drop(&mut self, changes: Resource<OpenChanges>) -> wasmtime::Result<()> {
         self.table.delete(changes)?;
         Ok(())
     }

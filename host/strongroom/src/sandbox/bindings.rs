@@ -8,7 +8,7 @@ wasmtime::component::bindgen!({
     with: {
         "strongroom:kv/kv-store.store": crate::host::store::OpenStore,
         "strongroom:kv/kv-store.bytes": crate::host::store::OpenBytes,
-        "strongroom:kv/kv-store.changes": crate::host::store::NoChanges,
+        "strongroom:kv/kv-store.changes": crate::host::store::OpenChanges,
         "strongroom:kv/kv-sink.sink": crate::host::sink::OpenSink,
         "strongroom:kv/kv-sink.writer": crate::host::sink::OpenWriter,
     },
