@@ -127,6 +127,22 @@ pub fn change(database: &Path, raw: &Path, count: u64) -> Result<()> {
     Ok(())
 }
 
+/// Gives `count` rows spread over a table of so many entries new values, another time each time that `version` is
+/// another, in one transaction and as an application would: nothing is compacted.
+pub fn change_again(database: &Path, entries: u64, count: u64, version: u64) -> Result<()> {
+    let db = Database::open(database)?;
+    let write = db.begin_write()?;
+    {
+        let mut table = write.open_table(TABLE)?;
+        for n in 0..count {
+            let key = key(mix(n ^ version << 32) % entries);
+            table.insert(&key[..], &value(&key, version)[..])?;
+        }
+    }
+    write.commit()?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use redb::ReadableDatabase as _;

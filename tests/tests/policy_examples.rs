@@ -123,10 +123,12 @@ fn javascript() {
     let repository = with_days(dir.path(), 20);
     // Day 0 is a Thursday, 2026-05-28.
     let mondays = policy.clone().setting("weekdays", "1").setting("days", "2");
-    assert_eq!(kept_names(&repository, &mondays, 20), ["day-04", "day-11", "day-17", "day-18", "day-19"]);
-    let plan = repository.retention(&policy.setting("weekdays", "8"), now(20)).unwrap();
+    assert_eq!(kept_names(&repository, &mondays, 20), ["day-04", "day-11", "day-18", "day-19"]);
+    let plan = repository.retention(&policy.clone().setting("weekdays", "8"), now(20)).unwrap();
     assert!(plan.to_forget().is_empty());
     assert!(plan.failures[0].error.to_string().contains("weekdays must be like 1,5"), "{:?}", plan.failures);
+    let plan = repository.retention(&policy.setting("dayz", "1"), now(20)).unwrap();
+    assert!(plan.failures[0].error.to_string().contains("dayz=1"), "{:?}", plan.failures);
 }
 
 #[test]

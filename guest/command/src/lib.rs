@@ -29,13 +29,18 @@ pub use verbs::verify::describe;
 use args::{Args, Verb};
 
 /// The verbs that only the native command has, sorted: they need a sandbox of its own, or are about it.
-pub const NATIVE_ONLY: [&str; 5] = ["component", "demo", "drill", "policy", "run"];
+pub const NATIVE_ONLY: [&str; 7] = ["completions", "component", "demo", "drill", "man", "policy", "run"];
+
+/// The whole command line, for what is made from it: completions, manual pages.
+pub fn command_line<P: Program>() -> clap::Command {
+    P::adapt(Args::<P::Own>::command())
+}
 
 /// Runs the program and says what to exit with.
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let as_json = args.iter().any(|arg| arg == "--json");
-    let args = P::adapt(Args::<P::Own>::command())
+    let args = command_line::<P>()
         .try_get_matches_from(args)
         .and_then(|mut matches| Args::<P::Own>::from_arg_matches_mut(&mut matches));
     match args {

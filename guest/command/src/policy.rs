@@ -18,7 +18,7 @@ pub struct PolicyArgs {
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
 
-    /// Million units of fuel, about a millisecond each, for an answer [default: 2000, and 5 for each snapshot and table]
+    /// Million units of fuel, about a millisecond each, for an answer, in all [default: 2000, and 5 more for each snapshot and table]
     #[arg(long, value_name = "MILLIONS", value_parser = clap::value_parser!(u32).range(1..))]
     pub policy_fuel: Option<u32>,
 

@@ -13,10 +13,14 @@ use crate::settings::Settings;
 
 /// One verdict a snapshot. They come oldest first, all of one source.
 ///
-/// A snapshot is kept if any rule keeps it. The newest one is always kept, and without any rule all are.
-pub fn retain(settings: &Settings, snapshots: &[Facts]) -> Vec<Verdict> {
+/// A snapshot is kept if any rule keeps it. The newest one is always kept, and without any rule all are. Rules that cannot
+/// mean what they say are an error: that keeps everything.
+pub fn retain(settings: &Settings, snapshots: &[Facts]) -> Result<Vec<Verdict>, String> {
     if !settings.keeps_anything() {
-        return snapshots.iter().map(|_| Verdict::new(true, "no rule is given")).collect();
+        return Ok(snapshots.iter().map(|_| Verdict::new(true, "no rule is given")).collect());
+    }
+    if settings.keep_every.is_some() && snapshots.iter().all(|snapshot| snapshot.position.is_none()) {
+        return Err("keep-every goes by positions, and no snapshot has one; back up with --position".into());
     }
     let mut reasons = Reasons(vec![String::new(); snapshots.len()]);
     let newest_first = || snapshots.iter().enumerate().rev();
@@ -54,7 +58,7 @@ pub fn retain(settings: &Settings, snapshots: &[Facts]) -> Vec<Verdict> {
         true => Verdict::new(false, "no rule keeps it"),
         false => Verdict::new(true, reason),
     };
-    reasons.0.into_iter().map(verdict).collect()
+    Ok(reasons.0.into_iter().map(verdict).collect())
 }
 
 /// Why each snapshot is kept; empty where nothing says so yet.

@@ -10,6 +10,7 @@ mod native;
 mod policy;
 mod repository;
 mod run;
+mod shell;
 mod trace;
 
 use std::process::ExitCode;

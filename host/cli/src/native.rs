@@ -12,7 +12,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, drill, forget, interrupt, policy, run, trace};
+use crate::{component, drill, forget, interrupt, policy, run, shell, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -37,6 +37,10 @@ pub(crate) enum Own {
     Component(component::Args),
     /// Prove that a snapshot restores
     Drill(drill::Args),
+    /// Print the completions for a shell
+    Completions(shell::Completions),
+    /// Write the manual pages
+    Man(shell::Man),
     /// Show all of it on a database made for the purpose
     Demo(demo::Args),
 }
@@ -75,6 +79,8 @@ impl Program for Native {
             Own::Policy(args) => policy::run(self, session, &args),
             Own::Component(args) => component::run(session, &args),
             Own::Drill(args) => drill::run(self, session, &args),
+            Own::Completions(args) => shell::completions(&args),
+            Own::Man(args) => shell::man(session, &args),
             Own::Demo(args) => demo::run(self, session, &args),
         }
     }

@@ -10,6 +10,7 @@
 mod common;
 
 mod broken;
+mod callers;
 mod engines;
 mod page;
 mod plugins;
@@ -40,8 +41,9 @@ pub struct Seen {
     pub exit: u8,
 }
 
-/// Within which every attack is contained, under a time budget of one second. Machines of CI are slow.
-pub const WITHIN: Duration = Duration::from_secs(10);
+/// Within which every attack is contained, under a time budget of one second: what a busy machine takes to compile the
+/// largest of them is in it.
+pub const WITHIN: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_attack_is_contained_and_the_page_says_how() {
@@ -52,7 +54,7 @@ fn every_attack_is_contained_and_the_page_says_how() {
     }
     let world = World::new();
     let mut rows = Vec::new();
-    let places = [plugins::attacks(), policies::attacks(), engines::attacks()];
+    let places = [plugins::attacks(), policies::attacks(), engines::attacks(), callers::attacks()];
     for attack in broken::attacks().into_iter().chain(places.into_iter().flatten()) {
         world.fill_data();
         let before = world.state();

@@ -14,9 +14,10 @@ pub enum Place {
     Plugin,
     Policy,
     Engine,
+    Caller,
 }
 
-const PLACES: [(Place, &str); 3] = [
+const PLACES: [(Place, &str); 4] = [
     (
         Place::Plugin,
         "## As a plugin\n\nGranted the database, `/data` to write and `/readonly` to read, 64 MiB of memory, 1 MiB of stdout, \
@@ -34,6 +35,12 @@ const PLACES: [(Place, &str); 3] = [
          read unless the verb writes. A verb that writes gives its engine the repository, so whoever replaces the \
          engine can ruin it; nothing else.\n",
     ),
+    (
+        Place::Caller,
+        "## As whoever calls the engine\n\nThe engine itself, in a host that is not ours and calls it out of order. Plans, \
+         receipts and drafts are bytes that pass through the caller's hands. Each is tried on a repository of its own; afterwards \
+         every snapshot in it is whole.\n",
+    ),
 ];
 
 const HEAD: &str = "\
@@ -41,12 +48,9 @@ const HEAD: &str = "\
 
 Each row is a component (or a file that pretends to be one) that was written to do harm, and that the test suite runs:
 what it tried, what whoever ran it sees, and what the command exits with. Every one of them is contained within WITHIN
-seconds, under a time budget of one second; afterwards each byte of the database, of the repository and of the files beside
+seconds (compiling it included), under a time budget of one second; afterwards each byte of the database, of the repository and of the files beside
 them is what it was, and at the end the snapshot is verified and restored. The components are in
 [tests/hostile](../tests/hostile/src), one small file each, and the suite in [tests/tests/hostile](../tests/tests/hostile).
-
-The engine's own calls out of order (copy before prepare, publish twice, plans and receipts that are noise) are tried in
-[guest/engine/tests](../guest/engine/tests/engine/garbage.rs).
 
 The suite writes this page: `UPDATE_DOCS=1 cargo test --release -p strongroom-tests --test hostile`. Without the variable it
 fails if the page says anything else than what it saw. `<dir>` stands for a directory of the test's. What the sandbox

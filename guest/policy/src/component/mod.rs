@@ -88,7 +88,7 @@ impl retain::Guest for Component {
     ) -> Result<Vec<retain::Verdict>, String> {
         let settings = parse(&settings)?;
         let snapshots: Vec<Facts> = snapshots.into_iter().map(Facts::from).collect();
-        let verdicts = crate::retain(&settings, &snapshots).into_iter();
+        let verdicts = crate::retain(&settings, &snapshots)?.into_iter();
         Ok(verdicts.map(|verdict| retain::Verdict { keep: verdict.yes, reason: verdict.reason }).collect())
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn settings(settings: &[(&str, &str)]) -> Settings {
 }
 
 pub(crate) fn judged(rules: &[(&str, &str)], snapshots: &[Facts]) -> Vec<Verdict> {
-    retain(&settings(rules), snapshots)
+    retain(&settings(rules), snapshots).unwrap()
 }
 
 /// The names of those that are kept, each with its reason.

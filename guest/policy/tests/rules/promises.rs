@@ -34,6 +34,7 @@ fn histories() -> impl Strategy<Value = Vec<Facts>> {
             for (snapshot, position) in all.iter_mut().zip(positions) {
                 snapshot.position = position;
             }
+            all[0].position.get_or_insert(0);
             all
         },
     )

@@ -66,3 +66,11 @@ fn tables_are_left_out_by_name() {
     let taken = ["cache", "cached", "tmp-", "accounts"].map(|table| select(&settings, table).yes);
     assert_eq!(taken, [false, true, false, true]);
 }
+
+#[test]
+fn positions_that_no_snapshot_has_cannot_be_gone_by() {
+    let all = snapshots([0, 86_400], &jiff::tz::TimeZone::UTC);
+    let refused = strongroom_policy::retain(&settings(&[("keep-every", "100"), ("keep-last", "1")]), &all);
+    assert!(refused.err().unwrap().contains("--position"));
+    assert_eq!(kept(&[("keep-last", "1")], &all).len(), 1);
+}

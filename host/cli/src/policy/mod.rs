@@ -52,7 +52,7 @@ pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
             // One in JavaScript or Python takes a while.
             builder
                 .on_compiling(|name| {
-                    tracing::warn!("compiling policy {name}; the next run finds it compiled");
+                    tracing::warn!("policy {name} is being compiled, which is done once");
                 })
                 .load(file)?
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use strongroom::{Simulation, Timeline};
+use strongroom::{Decision, Simulation, Timeline};
 use strongroom_command::{Host as _, PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted};
 
@@ -87,6 +87,12 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         ));
     }
     let policy = args.keep.given_to(load(native, &options)?);
+    if !policy.decides(Decision::Retain) {
+        return Err(usage(format!(
+            "policy {} does not say what to keep: it does not export retain",
+            policy.name()
+        )));
+    }
     let mut timeline = Timeline::new(args.every, args.length);
     timeline.positions = args.positions;
     if let Some(every) = args.forget_every {
@@ -108,6 +114,11 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
 }
 
 fn print(session: &Session<'_>, simulation: &Simulation) -> anyhow::Result<()> {
+    if simulation.kept.is_empty() {
+        tracing::warn!(
+            "the policy keeps nothing in the end; `forget` refuses that unless --allow-empty is given"
+        );
+    }
     use Side::{Left, Right};
     let time = format!("TIME ({})", simulation.zone);
     let mut table =

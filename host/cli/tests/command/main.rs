@@ -13,5 +13,6 @@ mod policy;
 mod round_trip;
 mod run;
 mod seed;
+mod shell;
 #[cfg(target_os = "linux")]
 mod system_calls;

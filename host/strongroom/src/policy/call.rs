@@ -80,7 +80,15 @@ fn failure(policy: &Policy, items: usize, e: &wasmtime::Error) -> Error {
         )),
         _ => {
             let why = one_line(&root_cause(e));
-            Error::new(ErrorCode::Other, format!("policy {name}: it failed: {why}"))
+            // Compilers end a panic so, and nothing of its message comes here.
+            let more = match e.downcast_ref::<wasmtime::Trap>() {
+                Some(wasmtime::Trap::UnreachableCodeReached) => {
+                    ". That is a panic, or an exception that is not the contract's error; a policy cannot print, so return \
+                     an error with a message: docs/policies.md"
+                }
+                _ => "",
+            };
+            Error::new(ErrorCode::Other, format!("policy {name}: it failed: {why}{more}"))
         }
     }
 }

@@ -8,6 +8,8 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, OperatorCost};
 
+use strongroom_core::text::size;
+
 use super::bindings::{admitter, retainer, selector};
 use super::budgets::PolicyBudgets;
 use crate::sandbox::{CacheDir, Limiter, cache, readable};
@@ -18,8 +20,8 @@ const PACKAGE: &str = "strongroom:policy/";
 const KNOWN: [&str; 1] = ["0.1"];
 /// Components of fewer bytes are compiled in no time.
 const SMALL: usize = 1 << 20;
-/// Only what takes longer is told of.
-const SOON: Duration = Duration::from_millis(400);
+/// Only what takes longer is told of: to find a large component compiled takes a while too.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Is told that a component of this name is being compiled, if that takes a while.
 pub(crate) type OnCompiling = dyn Fn(&str) + Send + Sync;
@@ -76,17 +78,7 @@ pub(crate) fn compile(
     on_compiling: Option<&OnCompiling>,
 ) -> Result<Compiled> {
     let invalid = |what: String| Error::new(ErrorCode::Invalid, format!("policy {name}: {what}"));
-    if bytes.len() as u64 > budgets.component_bytes {
-        let (have, most) = (bytes.len() >> 20, budgets.component_bytes >> 20);
-        return Err(Error::new(
-            ErrorCode::Budget,
-            format!(
-                "policy {name}: the component has {have} MiB and its budget is {most} MiB; raise it with \
-                 PolicyBudgets::component_bytes"
-            ),
-        ));
-    }
-    check_header(bytes).map_err(invalid)?;
+    check_size(name, bytes, bytes.len() as u64, budgets.component_bytes)?;
     let mut config = Config::new();
     // The same answer everywhere: time is counted in instructions, and every NaN has the same bits.
     config.concurrency_support(false).consume_fuel(true).operator_cost(costs());
@@ -117,6 +109,20 @@ pub(crate) fn compile(
         len: bytes.len(),
         engine,
     })
+}
+
+/// Says what is wrong with a component that begins with these bytes and has so many.
+pub(crate) fn check_size(name: &str, begin: &[u8], len: u64, most: u64) -> Result<()> {
+    check_header(begin).map_err(|what| Error::new(ErrorCode::Invalid, format!("policy {name}: {what}")))?;
+    if len > most {
+        let message = format!(
+            "policy {name}: the component has {} and its budget is {}; raise it with PolicyBudgets::component_bytes",
+            size(len),
+            size(most)
+        );
+        return Err(Error::new(ErrorCode::Budget, message));
+    }
+    Ok(())
 }
 
 /// What instructions cost in fuel: one unit each, and one more for each byte that is copied. Asking for memory costs more,

@@ -28,7 +28,7 @@ pub use simulate::{Simulation, Timeline};
 pub use zone::TimeZone;
 
 use crate::sandbox::{CacheDir, on_own_thread, readable};
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, Result};
 use component::{Compiled, OnCompiling, compile};
 
 /// A policy with its settings and time zone. Clones are cheap and share the compiled component.
@@ -180,23 +180,22 @@ impl PolicyBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Invalid`] if it is no component, exports no policy interface or one of a version that is not known,
+    /// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid) if it is no component, exports no policy interface or one of a version that is not known,
     /// or imports anything.
     pub fn load(self, path: impl AsRef<Path>) -> Result<Policy> {
         let path = path.as_ref();
-        let len = std::fs::metadata(path).map_err(|e| Error::io("read the policy", path, &e))?.len();
-        if len > self.budgets.component_bytes {
-            let (have, most) = (len >> 20, self.budgets.component_bytes >> 20);
-            let message = format!(
-                "policy {}: the file has {have} MiB and the budget is {most} MiB; raise it with \
-                 PolicyBudgets::component_bytes",
-                path.display()
-            );
-            return Err(Error::new(ErrorCode::Budget, message));
-        }
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read the policy", path, &e))?;
+        let wrong = |e: std::io::Error| Error::io("read the policy", path, &e);
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        self.bytes(&readable(name.as_bytes()).replace('\n', "\\n"), &bytes)
+        let name = readable(name.as_bytes()).replace('\n', "\\n");
+        // No more is read than it takes to say that it is too much, or no component at all.
+        let most = self.budgets.component_bytes;
+        let file = std::fs::File::open(path).map_err(wrong)?;
+        let len = file.metadata().map_err(wrong)?.len();
+        let mut bytes = Vec::new();
+        let wanted = if len > most { 8 } else { most.saturating_add(1) };
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, wanted), &mut bytes).map_err(wrong)?;
+        component::check_size(&name, &bytes, len.max(bytes.len() as u64), most)?;
+        self.bytes(&name, &bytes)
     }
 
     /// The built-in rules.

@@ -63,7 +63,12 @@ fn groups(simulation: &Simulation) -> Groups {
     };
     let first_word = |reason: &str| last(reason).split(' ').next().unwrap_or_default().to_owned();
     let all = |_: &str| "kept".to_owned();
-    let attempts: [&dyn Fn(&str) -> String; 3] = [&last, &first_word, &all];
+    // What others mean by a comma is not known.
+    let whole = |reason: &str| match simulation.policy.as_str() {
+        "built-in" => last(reason),
+        _ => reason.to_owned(),
+    };
+    let attempts: [&dyn Fn(&str) -> String; 4] = [&whole, &last, &first_word, &all];
     for name in attempts {
         let mut names: Vec<(String, usize)> = Vec::new();
         let mut of = Vec::new();

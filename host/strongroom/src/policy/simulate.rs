@@ -82,9 +82,12 @@ impl Policy {
             return Err(self.lacks(Decision::Retain));
         }
         let every = timeline.every.as_secs();
-        let backups = timeline.length.as_secs().checked_div(every).filter(|n| (1..BACKUPS_MAX).contains(n));
-        let backups = backups.ok_or_else(|| {
-            let message = "the time must hold 1 to 1,000,000 backups, with a second between them at least";
+        let wanted = timeline.length.as_secs().checked_div(every);
+        let backups = wanted.filter(|n| (1..BACKUPS_MAX).contains(n)).ok_or_else(|| {
+            let wanted = wanted.map_or_else(String::new, |n| format!(", not {n}"));
+            let message = format!(
+                "the time must hold 1 to 1,000,000 backups{wanted}, with a second between them at least"
+            );
             Error::new(ErrorCode::Invalid, message)
         })?;
         let end = seconds(timeline.end);
