@@ -31,6 +31,9 @@ const READ: u32 = 1 << 20;
 const PHASE: &str = "changes";
 const DAY: u64 = 24 * 60 * 60;
 
+const NO_TRACKING: &str = "no tracking data";
+const CONTRADICTION: &str = "the store contradicts itself";
+
 /// What was found out without a scan.
 #[derive(Default)]
 pub(super) struct Increment {
@@ -51,8 +54,10 @@ pub(super) enum Outcome {
 
 /// Why a table, or all of them, cannot be done without a scan.
 enum Stop {
-    Scan(String),
-    /// Something in the repository is not what was written.
+    Scan(&'static str),
+    /// The store failed or contradicts itself, in this way.
+    Doubt(&'static str, Error),
+    /// Something that the repository should have cannot be read.
     Damage(Error),
     Fail(Error),
 }
@@ -96,7 +101,7 @@ pub(super) fn run(
     let watched = Watched { objects: &objects, failed: RefCell::default() };
     let known = match parent {
         Some(snapshot) => read_parent(&watched, snapshot),
-        None => Err(Stop::Scan(String::new())),
+        None => Err(Stop::Scan("first snapshot")),
     };
     let done = match (known, full_scan) {
         // So much is looked at that a stamp that lies is noticed.
@@ -106,6 +111,7 @@ pub(super) fn run(
             return Ok(Increment { tables: tables.iter().map(scan).collect(), ..Increment::default() });
         }
         (Err(Stop::Fail(e)), _) => return Err(e),
+        // What cannot be read of the parent is not needed.
         (_, Some(reason)) => return Ok(all_scanned(tables, reason)),
         (Ok(known), None) => all(vault, store, &known, tables, &watched, progress),
         (Err(stop), None) => Err(stop),
@@ -113,7 +119,7 @@ pub(super) fn run(
     let wrong = match done {
         Ok(increment) => return Ok(increment),
         Err(Stop::Fail(e)) => return Err(e),
-        Err(Stop::Scan(reason)) => return Ok(all_scanned(tables, &reason)),
+        Err(Stop::Scan(reason) | Stop::Doubt(reason, _)) => return Ok(all_scanned(tables, reason)),
         Err(Stop::Damage(wrong)) => wrong,
     };
     let message = format!("{wrong}; all tables are scanned, so that what is lost is written again");
@@ -142,7 +148,7 @@ fn all_scanned(tables: &[&store::Table], reason: &str) -> Increment {
 
 fn read_parent(watched: &Watched<'_, '_>, snapshot: &Snapshot) -> Result<Parent, Stop> {
     let tracking = snapshot.tracking.as_ref();
-    let tracking = tracking.ok_or_else(|| Stop::Scan("the parent tracks nothing".to_owned()))?;
+    let tracking = tracking.ok_or(Stop::Scan("the parent tracks nothing"))?;
     let tables = catalog::read_tree(watched, snapshot).map_err(in_repository)?;
     let tracked = tracking::read(watched, Some(tracking.root)).map_err(in_repository)?;
     Ok(Parent { tables: tables.into_iter().map(|table| (table.name.clone(), table)).collect(), tracked })
@@ -178,7 +184,12 @@ fn all(
     let mut outcomes = Vec::with_capacity(tables.len());
     for table in tables {
         let outcome = match one(store, known, table, watched, &mut stock, progress) {
-            Err(Stop::Scan(reason)) => Outcome::Scan(reason, None),
+            Err(Stop::Scan(reason)) => Outcome::Scan(reason.to_owned(), None),
+            Err(Stop::Doubt(reason, e)) => {
+                let message = format!("table {:?} is scanned, because {reason}: {e}", table.name);
+                progress.log(Level::Warn, &message);
+                Outcome::Scan(reason.to_owned(), None)
+            }
             done => done?,
         };
         let said = match &outcome {
@@ -202,13 +213,15 @@ fn one(
     stock: &mut Stock<'_>,
     progress: &dyn Progress,
 ) -> Result<Outcome, Stop> {
-    let scan = |reason: &str| Err(Stop::Scan(reason.to_owned()));
-    let (before, track) = find(known, table).map_err(|reason| Stop::Scan(reason.to_owned()))?;
+    let scan = |reason| Err(Stop::Scan(reason));
+    let in_edits = |e| watched.in_edits(e);
+    let (before, track) = find(known, table).map_err(Stop::Scan)?;
     let stamp = tracking::stamp(store, &table.name).map_err(in_store)?;
     let Some(stamp) = stamp else { return scan("the store cannot tell") };
     if stamp == track.stamp {
         if before.entries != table.entries {
-            return scan("its stamp is the old one, the number of its entries is not");
+            let message = "the stamp is the old one, the number of entries is not";
+            return Err(Stop::Doubt(CONTRADICTION, Error::invalid(message)));
         }
         return Ok(Outcome::Unchanged(Done { root: before.root, track: Some(track.clone()) }));
     }
@@ -224,7 +237,7 @@ fn one(
         let leaf = walk.next(watched).map_err(in_repository)?;
         let offered = leaf.as_ref().map_or(&[][..], |(_, content)| content);
         changes.offer(offered).map_err(in_store)?;
-        old_and_new.drain(changes.as_mut(), stock, progress)?;
+        old_and_new.drain(changes.as_mut(), watched, stock, progress)?;
         if leaf.is_none() {
             break;
         }
@@ -234,11 +247,8 @@ fn one(
     let root = entries.finish(stock).map_err(in_edits)?;
     let counted = root.map_or(0, |root| root.node.entries);
     if counted != table.entries {
-        let (expected, name) = (table.entries, &table.name);
-        let message =
-            format!("the edits of table {name:?} give {counted} entries, the store counts {expected}");
-        progress.log(Level::Warn, &message);
-        return scan("the edits give another number of entries");
+        let message = format!("what it says of changes gives {counted} entries, it counts {}", table.entries);
+        return Err(Stop::Doubt(CONTRADICTION, Error::invalid(message)));
     }
     let baseline = Some(baseline.finish(stock).map_err(in_edits)?);
     Ok(Outcome::Edited(Done { root, track: Some(Track { stamp, baseline }) }))
@@ -255,9 +265,11 @@ impl Pair<'_> {
     fn drain(
         &mut self,
         changes: &mut dyn Changes,
+        watched: &Watched<'_, '_>,
         stock: &mut Stock<'_>,
         progress: &dyn Progress,
     ) -> Result<(), Stop> {
+        let in_edits = |e| watched.in_edits(e);
         loop {
             let entries = changes.entries(READ).map_err(in_store)?;
             self.entries.push(&entries, stock).map_err(in_edits)?;
@@ -281,24 +293,17 @@ impl From<Error> for Stop {
 fn in_store(e: Error) -> Stop {
     match e.code {
         Code::Cancelled => Stop::Fail(e),
-        Code::Unsupported => Stop::Scan("the store cannot tell".to_owned()),
-        _ => Stop::Scan(format!("the store failed: {e}")),
+        Code::Unsupported => Stop::Scan("the store cannot tell"),
+        _ => Stop::Doubt("the store failed", e),
     }
 }
 
-/// What is missing or damaged is written again by a scan, if the store still has it.
+/// What cannot be read of the parent, a scan does without; what is damaged, it writes again, if the store still has it.
 fn in_repository(e: Error) -> Stop {
     match e.code {
-        Code::Damaged | Code::NotFound | Code::NewerFormat => Stop::Damage(e),
-        Code::Unsupported => Stop::Scan("no tracking data".to_owned()),
-        _ => Stop::Fail(e),
-    }
-}
-
-fn in_edits(e: Error) -> Stop {
-    match e.code {
-        Code::Invalid => Stop::Scan(format!("the store contradicts itself: {e}")),
-        _ => in_repository(e),
+        Code::Cancelled => Stop::Fail(e),
+        Code::Unsupported => Stop::Scan(NO_TRACKING),
+        _ => Stop::Damage(e),
     }
 }
 
@@ -309,12 +314,22 @@ struct Watched<'o, 'v> {
 }
 
 impl Watched<'_, '_> {
+    /// After an error in writing, what was written so far is of no use.
+    fn in_edits(&self, e: Error) -> Stop {
+        match e.code {
+            Code::Invalid => Stop::Doubt(CONTRADICTION, e),
+            Code::Unsupported => Stop::Scan(NO_TRACKING),
+            _ if self.failed.borrow().is_empty() => Stop::Fail(e),
+            _ => in_repository(e),
+        }
+    }
+
     fn note<T>(&self, kind: Kind, node: &Ref, read: Result<T>) -> Result<T> {
         let Err(e) = read else { return read };
         let tracks = matches!(kind, Kind::Tracking { .. } | Kind::Baseline { .. });
         if tracks && e.code == Code::Damaged && self.objects.find(&node.id)?.is_none() {
             // A prune takes it from all snapshots but the newest, and this one may not always have been that.
-            return Err(Error::new(Code::Unsupported, "no tracking data"));
+            return Err(Error::new(Code::Unsupported, NO_TRACKING));
         }
         self.failed.borrow_mut().push((kind, node.id));
         Err(e)

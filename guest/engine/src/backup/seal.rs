@@ -1,12 +1,15 @@
 //! Joins the parts into a snapshot, and publishes it.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
 use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
+use crate::delta::Base;
 use crate::error::{Code, Error, Place, Result};
-use crate::id::Tree;
+use crate::id::{Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::Pack;
@@ -15,8 +18,8 @@ use crate::snapshot::{self, Newest, Snapshot, Tracking};
 use crate::store::Store;
 use crate::tracking::{self, Track};
 use crate::tree::edits;
-use crate::tree::node::Root;
-use crate::tree::old::OldTree;
+use crate::tree::node::{Ref, Root};
+use crate::tree::old::{Bases, OldTree};
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
@@ -72,14 +75,25 @@ fn renew(
     stock: &mut Stock<'_>,
 ) -> Result<Option<Root>> {
     let objects = Objects::open(vault)?;
-    match edits::renew(OldTree::new(tree, parent, &objects), entries.iter().cloned(), stock) {
-        // What cannot be read of the parent's is of no use.
-        Err(e)
-            if parent.is_some() && matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) =>
-        {
-            edits::renew(OldTree::new(tree, None, &objects), entries.into_iter(), stock)
+    let old = Old { objects: &objects, failed: Cell::new(false) };
+    match edits::renew(OldTree::new(tree, parent, &old), entries.iter().cloned(), stock) {
+        // What cannot be read of the parent's is of no use. After an error in writing nothing goes on.
+        Err(_) if old.failed.get() => {
+            edits::renew(OldTree::new(tree, None, &old), entries.into_iter(), stock)
         }
         renewed => renewed,
+    }
+}
+
+/// Notes whether something could not be read.
+struct Old<'o, 'v> {
+    objects: &'o Objects<'v>,
+    failed: Cell<bool>,
+}
+
+impl Bases for Old<'_, '_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.objects.base(kind, node).inspect_err(|_| self.failed.set(true))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Entries that come in packed, as items of leaves, a batch at a time.
 
 use super::Put;
-use super::item::{Field, Items, PIECE};
+use super::item::{Field, Items, PIECE, SPILLED};
 use super::leaves::{Large, lengths};
 use super::old::Piece;
 use super::rank::rank;
@@ -82,6 +82,9 @@ impl Arrivals {
             Some((key, value)) if key > PIECE || value > PIECE => {
                 if self.tree != Tree::Table {
                     return Err(Error::invalid("an entry has more bytes than can be tracked"));
+                }
+                if key == SPILLED as usize {
+                    return Err(Error::invalid("a key has 4 GiB, a length that is never used"));
                 }
                 self.partial.clear();
                 self.large = Some(Large::begin(key, value)?);
