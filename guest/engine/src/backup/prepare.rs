@@ -28,7 +28,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         Err(e) => return Err(e),
     };
     let (parent, newest, unreadable) =
-        if there { Newest::find(vault, &job.source)? } else { Default::default() };
+        if there { Newest::find(vault, &job.source)? } else { (None, Newest::none(), Vec::new()) };
     let parent = parent.as_ref();
     for file in &unreadable {
         progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));

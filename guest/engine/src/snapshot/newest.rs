@@ -14,7 +14,7 @@ use crate::index;
 use crate::vault::Vault;
 
 /// Who is the newest, when there were just these names.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Newest {
     /// The hash of all names of snapshots.
     names: String,
@@ -33,10 +33,19 @@ fn names(vault: &dyn Vault, without: Option<&str>) -> Result<String> {
     let mut names: Vec<&str> =
         named.filter(|name| !name.starts_with(UNFINISHED) && Some(*name) != without).collect();
     names.sort_unstable();
-    Ok(Id(*blake3::hash(names.join("\n").as_bytes()).as_bytes()).hex())
+    Ok(hash(&names))
+}
+
+fn hash(names: &[&str]) -> String {
+    Id(*blake3::hash(names.join("\n").as_bytes()).as_bytes()).hex()
 }
 
 impl Newest {
+    /// Of no snapshots.
+    pub(crate) fn none() -> Self {
+        Self { names: hash(&[]), newest: BTreeMap::new() }
+    }
+
     /// The newest snapshot of a source, what is known of the others, and, if all were read, the files that are none.
     pub(crate) fn find(vault: &dyn Vault, source: &str) -> Result<(Option<Snapshot>, Self, Vec<Unreadable>)> {
         let names = names(vault, None)?;
