@@ -1,14 +1,16 @@
 //! Content by id, whatever file it lies in.
 
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::collections::VecDeque;
 
+use crate::delta::{self, Base, DEPTH_MAX, Mark};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
-use crate::object;
+use crate::object::{self, Stored};
 use crate::pack;
 use crate::tree::node::Ref;
+use crate::tree::old::Bases;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
@@ -37,9 +39,19 @@ impl<'a> Objects<'a> {
         Ok(Self { vault, index: RefCell::new(Index::open(vault)?), open: RefCell::default() })
     }
 
+    /// The index that it goes by.
+    pub(crate) fn index(&self) -> cell::Ref<'_, Index<'a>> {
+        self.index.borrow()
+    }
+
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         self.index.borrow().find_anywhere(id)
+    }
+
+    /// All places where this object is said to lie.
+    pub(crate) fn places(&self, id: &Id) -> Result<Vec<Location>> {
+        self.index.borrow().find_all(id)
     }
 
     /// Reads the index again: another run may have moved things.
@@ -98,6 +110,71 @@ impl<'a> Objects<'a> {
 
     /// The content of an object that lies here, checked.
     pub(crate) fn read_at(&self, kind: Kind, id: Id, place: Location) -> Result<Vec<u8>> {
+        Ok(self.chain_at(kind, id, place)?.content(kind)?.0)
+    }
+
+    /// The content of an object, checked, with what it takes to store another as a delta of it.
+    pub(crate) fn read_base(&self, kind: Kind, id: Id) -> Result<Base> {
+        let place = self.find(&id)?;
+        let place = place.ok_or_else(|| Error::new(Code::NotFound, format!("object {id} is in no pack")))?;
+        let chain = self.chain_at(kind, id, place)?;
+        let depth = chain.deltas.first().map_or(0, |delta| delta.mark.depth());
+        let (content, full) = chain.content(kind)?;
+        let full = full.filter(|_| depth == DEPTH_MAX);
+        if let Some((id, content)) = &full {
+            object::check(kind, *id, content)?;
+        }
+        Ok(Base { kind, id, content, depth, full })
+    }
+
+    /// Whether an object gives its content back.
+    pub(crate) fn gives_back(&self, stored: &Stored<'_>) -> Result<bool> {
+        match self.chain_of(Link::new(stored)?).and_then(|chain| chain.content(stored.kind)) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn chain_at(&self, kind: Kind, id: Id, place: Location) -> Result<Chain> {
+        self.chain_of(self.link(kind, id, place)?)
+    }
+
+    /// An object and all that it rests on. Every one rests on fewer than the one before, so this ends.
+    fn chain_of(&self, link: Link) -> Result<Chain> {
+        let mut deltas = Vec::new();
+        let mut link = link;
+        while let Some(base) = link.base {
+            let below = self.base_of(&link, base)?;
+            deltas.push(link);
+            link = below;
+        }
+        Ok(Chain { deltas, full: link })
+    }
+
+    /// What a delta rests on, from whichever place gives it back.
+    fn base_of(&self, delta: &Link, base: Id) -> Result<Link> {
+        let rests = |e: Error| e.at(format_args!("object {} is a delta of {base}", delta.id));
+        let depth = delta.mark.depth();
+        let Some(first) = self.index.borrow().find_below(&base, depth)? else {
+            return Err(rests(Error::new(Code::NotFound, "which is in no pack that is there".to_owned())));
+        };
+        let first = match self.link(delta.kind, base, first) {
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => e,
+            read => return read.map_err(rests),
+        };
+        for place in self.index.borrow().find_all(&base)? {
+            if place.mark.depth() < depth
+                && let Ok(link) = self.link(delta.kind, base, place)
+            {
+                return Ok(link);
+            }
+        }
+        Err(rests(first))
+    }
+
+    /// What is stored at this place: an object of this kind and id.
+    fn link(&self, kind: Kind, id: Id, place: Location) -> Result<Link> {
         let path = pack::path(place.pack);
         let mut open = self.open.borrow_mut();
         let at = open.iter().position(|pack| pack.id == place.pack);
@@ -116,10 +193,91 @@ impl<'a> Objects<'a> {
         }
         open.push_back(pack);
         let pack = open.back_mut().expect("it was pushed");
-        // Leaves and pieces follow each other; nodes above them are read alone.
-        let ahead = matches!(kind, Kind::Node { level: 0 } | Kind::Blob);
-        let read = pack.with(place, ahead, |stored| object::decode(kind, id, stored));
+        // Leaves and pieces follow each other; nodes above them are read alone, and so are deltas.
+        let ahead = matches!(kind, Kind::Node { level: 0 } | Kind::Blob) && place.mark.is_whole();
+        let read = pack.with(place, ahead, |bytes| {
+            let stored = Stored::parse(bytes)?;
+            if stored.id != id || stored.kind != kind {
+                return Err(Error::damaged(format!("another object stands where {id} should be")));
+            }
+            if stored.mark != place.mark {
+                return Err(Error::damaged(format!("object {id} rests on another than the index says")));
+            }
+            Link::new(&stored)
+        });
         read.place(format_args!("{path} at {}", place.offset))
+    }
+}
+
+/// An object, taken out of its pack.
+struct Link {
+    kind: Kind,
+    id: Id,
+    mark: Mark,
+    base: Option<Id>,
+    /// How many bytes the content has.
+    len: usize,
+    /// The content, or the script that makes it of that of the base.
+    body: Vec<u8>,
+}
+
+impl Link {
+    fn new(stored: &Stored<'_>) -> Result<Self> {
+        let Stored { kind, id, mark, base, .. } = *stored;
+        Ok(Self { kind, id, mark, base, len: stored.len(), body: stored.body()? })
+    }
+}
+
+/// An object and what it rests on.
+struct Chain {
+    /// That object first, and what it is a delta of next; none if it is stored whole.
+    deltas: Vec<Link>,
+    full: Link,
+}
+
+impl Chain {
+    /// The content, checked, and, of a delta, what is stored whole at the end of the chain, which is not.
+    fn content(self, kind: Kind) -> Result<(Vec<u8>, Option<(Id, Vec<u8>)>)> {
+        let Some(first) = self.deltas.first() else {
+            object::check(kind, self.full.id, &self.full.body)?;
+            return Ok((self.full.body, None));
+        };
+        let id = first.id;
+        let mut content: Option<Vec<u8>> = None;
+        for delta in self.deltas.iter().rev() {
+            let base = content.as_ref().unwrap_or(&self.full.body);
+            content =
+                Some(delta::apply(&delta.body, base, delta.len).map_err(|e| self.blame(kind).unwrap_or(e))?);
+        }
+        let content = content.unwrap_or_default();
+        match object::check(kind, id, &content) {
+            Ok(()) => Ok((content, Some((self.full.id, self.full.body)))),
+            Err(e) => Err(self.blame(kind).unwrap_or(e)),
+        }
+    }
+
+    /// What is wrong with the first object of the chain, from its whole end, that is not what was written.
+    fn blame(&self, kind: Kind) -> Option<Error> {
+        let id = self.deltas.first()?.id;
+        let rests = |e: Error, on: Id| {
+            if on == id {
+                e.at(format_args!("object {id}"))
+            } else {
+                e.at(format_args!("object {id} rests on {on}"))
+            }
+        };
+        if let Err(e) = object::check(kind, self.full.id, &self.full.body) {
+            return Some(rests(e, self.full.id));
+        }
+        let mut content: Option<Vec<u8>> = None;
+        for delta in self.deltas.iter().rev() {
+            let made = delta::apply(&delta.body, content.as_ref().unwrap_or(&self.full.body), delta.len);
+            match made.and_then(|made| object::check(kind, delta.id, &made).map(|()| made)) {
+                Ok(made) => content = Some(made),
+                Err(e) => return Some(rests(e, delta.id)),
+            }
+        }
+        None
     }
 }
 
@@ -154,6 +312,16 @@ impl OpenPack {
             return Err(Error::damaged("the pack is cut off"));
         }
         use_it(&self.window[range])
+    }
+}
+
+impl Bases for Objects<'_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.read_base(kind, node.id).or_else(|_| {
+            // It may lie elsewhere too; nothing is made a delta of it then.
+            let content = self.read(kind, node.id)?;
+            Ok(Base { kind, id: node.id, content, depth: DEPTH_MAX, full: None })
+        })
     }
 }
 

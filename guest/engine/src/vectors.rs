@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{self, Schema, Table};
+use crate::delta::{self, Mark};
 use crate::error::Result;
 use crate::id::{Id, Kind};
 use crate::index;
@@ -129,7 +130,7 @@ fn answer(question: &str) -> String {
         "object" => {
             let (kind, content) = (kind(words[1], words[2]), bytes(words[3]));
             let mut stored = Vec::new();
-            object::Encoder::default().encode(kind, &content, &mut stored).unwrap();
+            object::Encoder::default().encode(kind, &content, None, &mut stored).unwrap();
             assert_eq!(object::decode(kind, kind.id_of(&content), &stored).unwrap(), content);
             hex(&stored)
         }
@@ -138,14 +139,37 @@ fn answer(question: &str) -> String {
             let kind = Kind::from_bytes([stored[4], stored[5]]).unwrap();
             hex(&object::decode(kind, Id(stored[16..48].try_into().unwrap()), &stored).unwrap())
         }
+        "delta" => {
+            let (stored, base) = (bytes(words[1]), bytes(words[2]));
+            let stored = object::Stored::parse(&stored).unwrap();
+            let content = delta::apply(&stored.body().unwrap(), &base, stored.len()).unwrap();
+            assert_eq!(stored.base, Some(stored.kind.id_of(&base)));
+            object::check(stored.kind, stored.id, &content).unwrap();
+            hex(&content)
+        }
+        "mark" => hex(&object::Stored::parse(&bytes(words[1])).unwrap().mark.to_bytes()),
+        "apply" => {
+            let applied = delta::apply(&bytes(words[1]), &bytes(words[2]), number(words[3]));
+            applied.map_or("none".to_owned(), |content| hex(&content))
+        }
         "pack" => {
-            let entry = Entry { id: id(words[1]), offset: number(words[2]), len: number(words[3]), base: 0 };
+            let entry = Entry {
+                id: id(words[1]),
+                offset: number(words[2]),
+                len: number(words[3]),
+                mark: Mark::WHOLE,
+            };
             let (end, name) = pack::end_of_pack(&[entry]);
             format!("{} {name}", hex(&end))
         }
         "index" => {
             let pack = Pack { id: id(words[1]), len: number(words[2]), objects: 1 };
-            let entry = Entry { id: id(words[3]), offset: number(words[4]), len: number(words[5]), base: 0 };
+            let entry = Entry {
+                id: id(words[3]),
+                offset: number(words[4]),
+                len: number(words[5]),
+                mark: Mark::WHOLE,
+            };
             let (file, name) = index::file_of_one(pack, entry);
             format!("{} {name}", hex(&file))
         }
@@ -166,4 +190,20 @@ fn the_vectors_of_the_format_are_right() {
     }
     assert!(vectors.lines().count() > 40);
     assert!(wrong.is_empty(), "the engine answers otherwise:\n{wrong}");
+}
+
+#[test]
+#[ignore = "prints an example"]
+fn make() {
+    use crate::delta::Base;
+    let old: Vec<u8> =
+        (0..12u64).flat_map(|n| xxhash_rust::xxh3::xxh3_64(&n.to_le_bytes()).to_le_bytes()).collect();
+    let mut new = old.clone();
+    new[40..44].copy_from_slice(b"news");
+    new.extend(b"end");
+    let kind = Kind::Blob;
+    let base = Base { kind, id: kind.id_of(&old), content: old.clone(), depth: 2, full: None };
+    let mut out = Vec::new();
+    object::Encoder::default().encode(kind, &new, Some(&base), &mut out).unwrap();
+    println!("delta {} {} = {}", hex(&out), hex(&old), hex(&new));
 }

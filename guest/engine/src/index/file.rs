@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 
-use super::{DIR, Location};
+use super::DIR;
 use crate::bytes::Cursor;
+use crate::delta::Prefix;
 use crate::error::{Error, Place, Result};
 use crate::id::Id;
 use crate::pack::{Entry, Pack};
@@ -123,12 +124,6 @@ impl IndexFile {
         Ok(())
     }
 
-    /// Where this object lies.
-    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
-        let found = self.find_in(id, |number| self.block(number))?;
-        Ok(found.map(|(_, (entry, pack))| entry.in_pack(self.packs[pack as usize].id)))
-    }
-
     /// The entry of this object and its place among all, with blocks that come from `block`. Ids are spread evenly, so a
     /// guess by proportion is nearly always right at once.
     pub(crate) fn find_in<B: Deref<Target = [Numbered]>>(
@@ -139,12 +134,8 @@ impl IndexFile {
         let (mut low, mut high) = (0, self.blocks());
         let mut guesses = 0;
         while low < high {
-            let guess = if guesses < 3 {
-                let by_proportion = (u128::from(id.prefix()) * u128::from(self.blocks())) >> 64;
-                (by_proportion as u64).clamp(low, high - 1)
-            } else {
-                low + (high - low) / 2
-            };
+            let guess =
+                if guesses < 3 { self.guess(id).clamp(low, high - 1) } else { low + (high - low) / 2 };
             guesses += 1;
             let block = block(guess)?;
             match block.binary_search_by(|(entry, _)| entry.id.cmp(id)) {
@@ -155,6 +146,49 @@ impl IndexFile {
             }
         }
         Ok(None)
+    }
+
+    /// The entries whose ids begin like this, with their places among all.
+    pub(crate) fn find_like<B: Deref<Target = [Numbered]>>(
+        &self,
+        prefix: &Prefix,
+        block: impl Fn(u64) -> Result<B>,
+    ) -> Result<Vec<(u64, Numbered)>> {
+        let (mut low, mut high) = (0, self.blocks());
+        // The block before the first one that begins at or behind such ids.
+        let mut begin = [0; 32];
+        begin[..prefix.len()].copy_from_slice(prefix);
+        let begin = Id(begin);
+        let mut guesses = 0;
+        while low < high {
+            let guess =
+                if guesses == 0 { self.guess(&begin).clamp(low, high - 1) } else { low + (high - low) / 2 };
+            guesses += 1;
+            let block = block(guess)?;
+            let is_behind = block.first().is_none_or(|(first, _)| first.id >= begin);
+            let is_before = block.last().is_some_and(|(last, _)| last.id < begin);
+            match (is_behind, is_before) {
+                (true, _) => high = guess,
+                (_, true) => low = guess + 1,
+                _ => (low, high) = (guess, guess),
+            }
+        }
+        let mut found = Vec::new();
+        for number in low..self.blocks() {
+            let block = block(number)?;
+            let first = block.partition_point(|(entry, _)| entry.id < begin);
+            let like = block[first..].iter().take_while(|(entry, _)| entry.id.0.starts_with(prefix));
+            found.extend((number * PER_BLOCK as u64 + first as u64..).zip(like.copied()));
+            if block.last().is_none_or(|(last, _)| last.id.0[..prefix.len()] > prefix[..]) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// In which block an id lies if ids are spread evenly.
+    fn guess(&self, id: &Id) -> u64 {
+        ((u128::from(id.prefix()) * u128::from(self.blocks())) >> 64) as u64
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack};
+use crate::delta::{Base, Mark};
 use crate::error::{Place, Result};
 use crate::id::{Id, Kind};
-use crate::object;
+use crate::object::{self, Stored};
 use crate::vault::{Vault, VaultFile};
 
 /// Bytes that are gathered before they are written.
@@ -42,6 +43,12 @@ impl<'a> Packer<'a> {
         self.open.as_ref().is_some_and(|open| open.entries.contains_key(id))
     }
 
+    /// Whether the pack at hand holds this object, but stored in another way.
+    pub(crate) fn holds_otherwise(&self, entry: &Entry) -> bool {
+        let held = self.open.as_ref().and_then(|open| open.entries.get(&entry.id));
+        held.is_some_and(|held| held.mark != entry.mark)
+    }
+
     /// The pack at hand.
     fn open(&mut self) -> Result<&mut Open> {
         let vault = self.vault;
@@ -51,32 +58,45 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes.
-    pub(crate) fn add(&mut self, kind: Kind, content: &[u8]) -> Result<(Id, u64)> {
+    /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes. Where there is a base, it may
+    /// be stored as a delta of that.
+    pub(crate) fn add(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<(Id, u64)> {
         let open = self.open()?;
         let start = open.buffer.len();
-        let id = open.encoder.encode(kind, content, &mut open.buffer)?;
-        Ok((id, self.added(id, start)?))
+        let (id, mark) = open.encoder.encode(kind, content, base, &mut open.buffer)?;
+        Ok((id, self.added(id, mark, start)?))
     }
 
     /// Adds an object as it is stored elsewhere, unless the pack at hand holds it; how many bytes it takes. What is added
-    /// must give back the content of this id: `None` if it does not.
-    pub(crate) fn add_stored(&mut self, id: Id, stored: &[u8]) -> Result<Option<u64>> {
+    /// must give back the content of this id: `None` if it does not. Of a delta, `gives_back` says that.
+    pub(crate) fn add_stored(
+        &mut self,
+        id: Id,
+        stored: &[u8],
+        gives_back: impl FnOnce(&Stored<'_>) -> Result<bool>,
+    ) -> Result<Option<u64>> {
         if self.holds(&id) {
             return Ok(Some(0));
         }
         let open = self.open()?;
         let start = open.buffer.len();
         open.buffer.extend_from_slice(stored);
-        if object::sound(&open.buffer[start..]) != Some((id, stored.len())) {
+        let mark = match object::sound(&open.buffer[start..]) {
+            Some((object, len)) if object.id == id && len == stored.len() => match object.base {
+                None => Some(object.mark),
+                Some(_) => gives_back(&object)?.then_some(object.mark),
+            },
+            _ => None,
+        };
+        let Some(mark) = mark else {
             open.buffer.truncate(start);
             return Ok(None);
-        }
-        self.added(id, start).map(Some)
+        };
+        self.added(id, mark, start).map(Some)
     }
 
     /// Counts the object that lies in the buffer from `start` on.
-    fn added(&mut self, id: Id, start: usize) -> Result<u64> {
+    fn added(&mut self, id: Id, mark: Mark, start: usize) -> Result<u64> {
         let open = self.open()?;
         if open.entries.contains_key(&id) {
             open.buffer.truncate(start);
@@ -84,7 +104,7 @@ impl<'a> Packer<'a> {
         }
         let len = open.buffer.len() - start;
         let offset = u32::try_from(open.written + start as u64).expect("packs end long before 4 GiB");
-        open.entries.insert(id, Entry { id, offset, len: len as u32, base: 0 });
+        open.entries.insert(id, Entry { id, offset, len: len as u32, mark });
         if open.buffer.len() >= BUFFER {
             open.flush()?;
         }

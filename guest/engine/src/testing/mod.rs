@@ -3,6 +3,9 @@
 pub mod disk;
 mod memory;
 mod model;
+mod tells;
 
+pub use crate::backup::backup_with_deltas;
 pub use memory::MemoryVault;
 pub use model::{ModelStore, ModelTable, Restored, RestoringSink};
+pub use tells::{Lie, Stream, Tells, Wrong};

@@ -1,8 +1,11 @@
 //! The engine from outside: stores and vaults in memory, one module per behaviour.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod changes;
 mod common;
+mod deltas;
 mod digest;
+mod folding;
 mod forget;
 mod garbage;
 mod healing;

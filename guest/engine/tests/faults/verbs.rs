@@ -1,8 +1,8 @@
 //! The verbs that write, each with a repository to run on. A new one is added to [`all`].
 
-use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
-use strongroom_engine::{Result, Silent, Vault};
+use strongroom_engine::testing::{ModelStore, backup_with_deltas};
+use strongroom_engine::{Folding, Job, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store};
@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Verb> {
     verbs.extend((0..3).map(parallel));
     verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
     verbs.push(pruning_after_a_killed_forget());
+    verbs.extend([folding(), folding_after_one_that_was_killed(), pruning_deltas()]);
     verbs
 }
 
@@ -177,6 +178,54 @@ fn prune(disk: &Disk) -> Result<()> {
 
 fn four() -> (Disk, Promises) {
     repository(&[("a", small(1)), ("b", store(12)), ("c", small(3)), ("d", small(9))])
+}
+
+/// Backups of which each is stored as deltas of the one before it. Small files are not put together.
+fn deltas() -> (Disk, Promises) {
+    let (disk, mut promises) = repository(&[("one", small(1))]);
+    for (name, number) in ["a", "b", "c"].into_iter().zip(2..) {
+        backup_with_deltas(&disk, &small(number), &folded(name, 0)).unwrap();
+        promises.report(name, &small(number));
+    }
+    promises.deltas = true;
+    disk.settle();
+    (disk, promises)
+}
+
+fn folded(name: &str, files: u32) -> Job {
+    Job { folding: Folding { files, ..Folding::default() }, ..job(name, 1) }
+}
+
+/// Packs and index files are put together, and some of them go.
+fn folding() -> Verb {
+    adds("backup that folds", deltas(), small(5), |disk, store| {
+        backup_with_deltas(disk, store, &folded("new", 2)).map(drop)
+    })
+}
+
+/// Packs that were put together are still there, and no index file names them.
+fn folding_after_one_that_was_killed() -> Verb {
+    let (disk, mut promises) = deltas();
+    let run = |disk: &Disk| backup_with_deltas(disk, &small(5), &folded("killed", 2));
+    let whole = Disk::deep_clone(&disk);
+    whole.begin(None);
+    run(&whole).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 8 }));
+    run(&disk).unwrap_err();
+    disk.begin(None);
+    promises.begin("killed", &small(5));
+    adds("backup that folds after one that was killed", (disk, promises), small(6), |disk, store| {
+        backup_with_deltas(disk, store, &folded("new", 2)).map(drop)
+    })
+}
+
+/// Of some deltas the bases are needed, of some the objects that rest on them are not.
+fn pruning_deltas() -> Verb {
+    let (disk, mut promises) = deltas();
+    strongroom_engine::forget(&disk, &["one".into(), "b".into()], false).unwrap();
+    disk.settle();
+    ["one", "b"].iter().for_each(|name| promises.forget(name));
+    removes("prune of deltas", (disk, promises), &[], prune)
 }
 
 /// A verb that takes these snapshots away, or none.

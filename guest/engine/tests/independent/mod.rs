@@ -202,8 +202,8 @@ pub(crate) struct Repository<'f> {
     files: &'f Files,
     /// Kind, level and content.
     objects: BTreeMap<Id, (u8, u8, Vec<u8>)>,
-    /// Where each lies: pack, offset, length.
-    places: BTreeMap<Id, (Id, u32, u32)>,
+    /// Where each lies: pack, offset, length, mark.
+    places: BTreeMap<Id, (Id, u32, u32, u64)>,
 }
 
 fn in_dir<'f>(files: &'f Files, dir: &'f str) -> impl Iterator<Item = (&'f str, &'f [u8])> {
@@ -220,7 +220,37 @@ impl<'f> Repository<'f> {
         for (name, pack) in in_dir(files, "packs") {
             repository.read_pack(id_of_hex(name), pack);
         }
+        for id in repository.places.keys().copied().collect::<Vec<_>>() {
+            repository.read(id);
+        }
         repository
+    }
+
+    /// Reads an object, after what it rests on.
+    fn read(&mut self, id: Id) {
+        let (pack, offset, len, mark) = self.places[&id];
+        let stored = &self.files[&format!("packs/{}", hex(&pack))][offset as usize..][..len as usize];
+        let depth = stored[7];
+        let mut expected = [0; 8];
+        let mut base = None;
+        if depth > 0 {
+            let id: Id = stored[56..88].try_into().unwrap();
+            assert!(self.places[&id].3.to_le_bytes()[7] < depth, "a base has a lesser depth");
+            expected[..7].copy_from_slice(&id[..7]);
+            expected[7] = depth;
+            if !self.objects.contains_key(&id) {
+                self.read(id);
+            }
+            base = Some(&self.objects[&id]);
+        }
+        assert_eq!(mark.to_le_bytes(), expected);
+        let base = base.map(|(kind, level, content)| (*kind, *level, &content[..]));
+        self.objects.insert(id, read_object(id, stored, base));
+    }
+
+    /// Which depths there are.
+    pub(crate) fn depths(&self) -> std::collections::BTreeSet<u8> {
+        self.places.values().map(|place| place.3.to_le_bytes()[7]).collect()
     }
 
     /// Section 7.
@@ -234,13 +264,11 @@ impl<'f> Repository<'f> {
         let mut list = Fields(&pack[list_at..]);
         let (mut last, mut covered) = (None, Vec::new());
         for _ in 0..count {
-            let (id, offset, len, base) = (list.id(), list.u32(), list.u32(), list.u64());
-            assert!(last < Some(id) && base == 0);
+            let (id, offset, len, mark) = (list.id(), list.u32(), list.u32(), list.u64());
+            assert!(last < Some(id));
             last = Some(id);
             covered.push((offset as usize, len as usize));
-            let object = read_object(id, &pack[offset as usize..][..len as usize]);
-            self.objects.insert(id, object);
-            self.places.insert(id, (name, offset, len));
+            self.places.insert(id, (name, offset, len, mark));
         }
         covered.sort_unstable();
         let end = covered.iter().fold(0, |end, (offset, len)| {
@@ -278,11 +306,11 @@ impl<'f> Repository<'f> {
                 assert_eq!(fields.u64(), xxh3_64(block));
                 let mut block = Fields(block);
                 for _ in 0..here {
-                    let (id, offset, len, base, pack) =
+                    let (id, offset, len, mark, pack) =
                         (block.id(), block.u32(), block.u32(), block.u64(), block.u32());
-                    assert!(last < Some(id) && base == 0);
+                    assert!(last < Some(id));
                     last = Some(id);
-                    assert_eq!(self.places[&id], (packs[pack as usize], offset, len));
+                    assert_eq!(self.places[&id], (packs[pack as usize], offset, len, mark));
                     named.insert(id, ());
                 }
             }
@@ -404,22 +432,58 @@ impl<'f> Repository<'f> {
     }
 }
 
-/// Section 6.
-pub(crate) fn read_object(id: Id, stored: &[u8]) -> (u8, u8, Vec<u8>) {
+/// Section 6: kind, level and content of an object, with those of its base.
+pub(crate) fn read_object(id: Id, stored: &[u8], base: Option<(u8, u8, &[u8])>) -> (u8, u8, Vec<u8>) {
     let (header, payload) = stored.split_at(56);
     let mut fields = Fields(header);
     assert_eq!(fields.take(4), b"SRo1");
-    let (kind, level, encoding, zero) = (fields.u8(), fields.u8(), fields.u8(), fields.u8());
+    let (kind, level, encoding, depth) = (fields.u8(), fields.u8(), fields.u8(), fields.u8());
     let (content_len, payload_len) = (fields.u32() as usize, fields.u32() as usize);
-    assert_eq!((zero, payload_len), (0, payload.len()));
+    assert_eq!(payload_len, payload.len());
     assert_eq!(fields.id(), id);
     assert_eq!(fields.u64(), xxh3_64_with_seed(payload, xxh3_64(&header[..48])));
-    let content = match encoding {
-        0 => payload.to_vec(),
-        1 => snap::raw::Decoder::new().decompress_vec(payload).unwrap(),
-        other => panic!("encoding {other}"),
+    let unsnap = |block: &[u8]| snap::raw::Decoder::new().decompress_vec(block).unwrap();
+    let content = match (encoding, base) {
+        (0, None) => payload.to_vec(),
+        (1, None) => unsnap(payload),
+        (2 | 3, Some((base_kind, base_level, base))) => {
+            assert_eq!((base_kind, base_level), (kind, level));
+            let script = if encoding == 2 { payload[32..].to_vec() } else { unsnap(&payload[32..]) };
+            apply(&script, base)
+        }
+        other => panic!("encoding {other:?}"),
     };
+    assert_eq!(depth > 0, encoding > 1);
+    assert!(depth <= 8);
     assert_eq!(content.len(), content_len);
     assert_eq!(keyed(LABELS[usize::from(kind)], level, &content), id);
     (kind, level, content)
+}
+
+/// Section 6: what an edit script makes.
+pub(crate) fn apply(script: &[u8], base: &[u8]) -> Vec<u8> {
+    let (mut script, mut base, mut content) = (Fields(script), Fields(base), Vec::new());
+    while !script.0.is_empty() {
+        let (mut number, mut shift) = (0usize, 0);
+        loop {
+            let byte = script.u8();
+            number |= usize::from(byte & 127) << shift;
+            shift += 7;
+            if byte < 128 {
+                break;
+            }
+        }
+        let n = number / 4;
+        assert!(n > 0 && shift <= 28);
+        match number % 4 {
+            0 => content.extend(base.take(n)),
+            1 => drop(base.take(n)),
+            2 => content.extend(script.take(n)),
+            _ => {
+                base.take(n);
+                content.extend(script.take(n));
+            }
+        }
+    }
+    content
 }
