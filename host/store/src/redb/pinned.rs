@@ -50,7 +50,7 @@ pub(super) fn begin(database: &Database, path: &Path) -> Result<(ReadTransaction
 }
 
 enum Found {
-    Pinned(Header, Slot),
+    Pinned(Box<Header>, Slot),
     Again,
     Nothing,
 }
@@ -67,7 +67,7 @@ fn commit(mut place: WriteTransaction, file: &dyn ReadAt) -> Result<Found> {
         (Some(mine), Some(secondary)) if secondary == last && mine.txn > last.txn => {
             // Another root, if commits without durability came with it: the next attempt is after them.
             if mine.root == last.root && !after.unflushed() {
-                Found::Pinned(after, mine)
+                Found::Pinned(Box::new(after), mine)
             } else {
                 Found::Again
             }

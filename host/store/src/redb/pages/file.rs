@@ -215,7 +215,7 @@ fn check(ptr: Ptr, bytes: &[u8], widths: Widths) -> Result<()> {
 pub(super) struct LargeBytes {
     leaf: LargeLeaf,
     at: usize,
-    hash: Xxh3Default,
+    hash: Box<Xxh3Default>,
     buffer: Vec<u8>,
 }
 
@@ -229,7 +229,7 @@ impl LargeLeaf {
     }
 
     pub(super) fn stream(self) -> LargeBytes {
-        LargeBytes { leaf: self, at: 0, hash: Xxh3Default::new(), buffer: Vec::new() }
+        LargeBytes { leaf: self, at: 0, hash: Box::default(), buffer: Vec::new() }
     }
 }
 
