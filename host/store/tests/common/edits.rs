@@ -1,6 +1,7 @@
 //! A backup of one table, as far as changes go: what is kept of it, and what edits make of that.
 
-use super::{Dump, drain, unpack};
+use super::{Dump, drain, mix, unpack};
+use redb::{Database, TableDefinition, WriteTransaction};
 use strongroom_store::{Changes, ErrorCode, Result, Store};
 
 /// What is kept of a table.
@@ -34,7 +35,7 @@ pub fn apply(old: &Dump, mut edits: &[u8]) -> Dump {
         edits = rest;
         match kind {
             0 => (0..n).for_each(|_| new.push(old.next().expect("an old entry to keep").clone())),
-            1 => (0..n).for_each(|_| drop(old.next().expect("an old entry to leave out"))),
+            1 => (0..n).for_each(|_| assert!(old.next().is_some(), "an old entry to leave out")),
             2 => {
                 for _ in 0..n {
                     let len = |at: usize| u32::from_le_bytes(edits[at..at + 4].try_into().unwrap()) as usize;
@@ -95,4 +96,31 @@ pub fn tells(
             Some(entries)
         }
     }
+}
+
+/// Rows of 32 and 200 bytes.
+pub mod rows {
+    use super::{TableDefinition, WriteTransaction, mix};
+
+    type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+    pub const TABLE: Bytes = Bytes::new("table");
+
+    pub fn key(i: usize) -> [u8; 32] {
+        let mut key = [0; 32];
+        (0..4).for_each(|part| key[part * 8..][..8].copy_from_slice(&mix(i * 4 + part).to_be_bytes()));
+        key
+    }
+
+    pub fn insert(txn: &WriteTransaction, rows: impl IntoIterator<Item = usize>, byte: u8) {
+        let mut table = txn.open_table(TABLE).unwrap();
+        for i in rows {
+            table.insert(&key(i)[..], &[byte; 200][..]).unwrap();
+        }
+    }
+}
+
+pub fn write(database: &Database, rows: impl IntoIterator<Item = usize>, byte: u8) {
+    let txn = database.begin_write().unwrap();
+    rows::insert(&txn, rows, byte);
+    txn.commit().unwrap();
 }

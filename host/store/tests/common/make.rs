@@ -73,6 +73,31 @@ pub fn multi<K: Key + Make + 'static, V: Key + Make + 'static>(
     }
 }
 
+/// Takes out what [`plain`] puts in.
+pub fn unplain<K: Key + Make + 'static, V: Make + 'static>(
+    txn: &WriteTransaction,
+    name: &str,
+    entries: &Entries,
+) {
+    let mut table = txn.open_table(TableDefinition::<K, V>::new(name)).unwrap();
+    for (key, _) in entries {
+        table.remove(K::from_bytes(&K::make(key))).unwrap();
+    }
+}
+
+/// Takes out what [`multi`] puts in.
+pub fn unmulti<K: Key + Make + 'static, V: Key + Make + 'static>(
+    txn: &WriteTransaction,
+    name: &str,
+    entries: &Entries,
+) {
+    let mut table = txn.open_multimap_table(MultimapTableDefinition::<K, V>::new(name)).unwrap();
+    for (key, value) in entries {
+        let (key, value) = (K::make(&key[..key.len() / 8]), V::make(value));
+        table.remove(K::from_bytes(&key), V::from_bytes(&value)).unwrap();
+    }
+}
+
 macro_rules! all_pairs {
     ($keys:tt) => { all_pairs!(@keys $keys $keys) };
     (@keys [$($key:ty),*] $values:tt) => { [$(all_pairs!(@values $key, $values)),*].concat() };

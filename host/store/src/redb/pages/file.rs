@@ -1,5 +1,6 @@
 //! Pages by number, checked against the checksum that their parent names.
 
+use super::large::LargeLeaf;
 use super::page::{Branch, Leaf, Widths};
 use super::{bytes, doubt, misshapen};
 use crate::Result;
@@ -7,16 +8,15 @@ use redb::StorageBackend;
 use redb::backends::FileBackend;
 use std::io;
 use std::sync::Arc;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 const PAGE: u64 = 4096;
 /// The largest order of a page that redb makes.
 const MAX_ORDER: u64 = 20;
-/// Pages of up to this size are read and checked at once; of larger ones there is one entry in a leaf, which is
-/// streamed.
+/// Pages of up to this size are read and checked at once. Larger ones are leaves, which are streamed.
 pub(super) const SMALL: usize = 1 << 20;
 /// Neighbouring pages are read together up to this size.
-const TOGETHER: usize = 256 << 10;
+pub(super) const TOGETHER: usize = 256 << 10;
 
 /// A file that is read at any offset.
 pub(in crate::redb) trait ReadAt: Send + Sync {
@@ -86,18 +86,8 @@ pub(super) enum Node {
 pub(super) enum LeafPage {
     /// All of it, checked.
     Small(Vec<u8>),
-    /// One of a single entry that is too large to be held. Not checked before it is streamed.
+    /// One that is too large to be held. Not checked before it is streamed.
     Large(LargeLeaf),
-}
-
-/// Where the only entry of a leaf is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LargeLeaf {
-    ptr: Ptr,
-    offset: u64,
-    key: usize,
-    value: usize,
-    end: usize,
 }
 
 impl Pages {
@@ -105,7 +95,7 @@ impl Pages {
         Self { file, geometry: header.geometry }
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+    pub(super) fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         self.file.read_at(offset, out).map_err(|error| doubt(format!("reading a page: {error}")))
     }
 
@@ -118,7 +108,8 @@ impl Pages {
     pub(super) fn node(&self, ptr: Ptr, widths: Widths) -> Result<Node> {
         let (offset, len) = self.locate(ptr)?;
         if len > SMALL {
-            return self.large(ptr, offset, len, widths).map(|large| Node::Leaf(LeafPage::Large(large)));
+            return LargeLeaf::read(self, ptr, offset, len, widths)
+                .map(|large| Node::Leaf(LeafPage::Large(large)));
         }
         let mut bytes = vec![0; len];
         self.read(offset, &mut bytes)?;
@@ -128,19 +119,6 @@ impl Pages {
             return Ok(Node::Branch(branch.children()));
         }
         Ok(Node::Leaf(LeafPage::Small(bytes)))
-    }
-
-    /// A large page must be a leaf of one entry.
-    fn large(&self, ptr: Ptr, offset: u64, len: usize, widths: Widths) -> Result<LargeLeaf> {
-        let mut head = [0; 12];
-        self.read(offset, &mut head)?;
-        let leaf = Leaf::parse(&head, widths).filter(|leaf| leaf.count() == 1);
-        let leaf = leaf.ok_or_else(|| doubt(format!("a page of {len} bytes")))?;
-        let (key, value) = leaf.ranges(0).ok_or_else(misshapen)?;
-        if key.start > key.end || key.end > value.end || value.end > len {
-            return Err(misshapen());
-        }
-        Ok(LargeLeaf { ptr, offset, key: key.start, value: value.start, end: value.end })
     }
 
     /// The children of a page that must be a branch.
@@ -163,7 +141,7 @@ impl Pages {
         while let Some(first) = rest.first() {
             let (offset, len) = self.locate(*first)?;
             if len > SMALL {
-                each(Loaded::Large(self.large(*first, offset, len, widths)?))?;
+                each(Loaded::Large(LargeLeaf::read(self, *first, offset, len, widths)?))?;
                 rest = &rest[1..];
                 continue;
             }
@@ -208,53 +186,6 @@ fn check(ptr: Ptr, bytes: &[u8], widths: Widths) -> Result<()> {
         Ok(())
     } else {
         Err(doubt("a page does not have the checksum that its parent names"))
-    }
-}
-
-/// A large leaf on its way; the end of it tells whether it was sound.
-pub(super) struct LargeBytes {
-    leaf: LargeLeaf,
-    at: usize,
-    hash: Box<Xxh3Default>,
-    buffer: Vec<u8>,
-}
-
-impl LargeLeaf {
-    pub(super) fn key_len(&self) -> usize {
-        self.value - self.key
-    }
-
-    pub(super) fn value_len(&self) -> usize {
-        self.end - self.value
-    }
-
-    pub(super) fn stream(self) -> LargeBytes {
-        LargeBytes { leaf: self, at: 0, hash: Box::default(), buffer: Vec::new() }
-    }
-}
-
-impl LargeBytes {
-    /// The next bytes of key and value, which follow each other; `None` after the last, which were all sound.
-    pub(super) fn next(&mut self, pages: &Pages) -> Result<Option<&[u8]>> {
-        let left = self.leaf.end - self.at;
-        if left == 0 {
-            if self.hash.digest128() != self.leaf.ptr.sum {
-                return Err(doubt("a large page does not have the checksum that its parent names"));
-            }
-            return Ok(None);
-        }
-        self.buffer.resize(left.min(TOGETHER), 0);
-        pages.read(self.leaf.offset + self.at as u64, &mut self.buffer)?;
-        self.hash.update(&self.buffer);
-        let skip = self.leaf.key.saturating_sub(self.at).min(self.buffer.len());
-        self.at += self.buffer.len();
-        Ok(Some(&self.buffer[skip..]))
-    }
-
-    /// Reads all of it, only to check it.
-    pub(super) fn check(mut self, pages: &Pages) -> Result<()> {
-        while self.next(pages)?.is_some() {}
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The entries of leaves, as a scan packs them.
 
-use super::file::{LargeBytes, LeafPage, Loaded, Pages, Ptr};
+use super::file::{LeafPage, Loaded, Pages, Ptr};
+use super::large::{LargeBytes, Piece};
 use super::page::Leaf;
 use super::tables::Definition;
 use super::values::{self, Values};
@@ -14,7 +15,7 @@ fn count_of(table: &Definition, leaf: &Loaded<'_>) -> Result<u64> {
         Loaded::Small(bytes) if table.multimap => values::count(table, bytes),
         Loaded::Small(bytes) => Ok(Leaf::parse(bytes, table.stored()).ok_or_else(misshapen)?.count() as u64),
         Loaded::Large(_) if table.multimap => Err(doubt("a key that is too large")),
-        Loaded::Large(_) => Ok(1),
+        Loaded::Large(leaf) => Ok(leaf.count() as u64),
     }
 }
 
@@ -69,10 +70,18 @@ impl Items {
     pub(super) fn pack(&mut self, pages: &Pages, table: &Definition, out: &mut Vec<u8>) -> Result<bool> {
         let more = match &mut self.now {
             Now::Nothing => return self.begin(table, out),
-            Now::Large(large) => large.next(pages)?.map(|bytes| {
-                out.extend_from_slice(bytes);
-                0
-            }),
+            Now::Large(large) => match large.next(pages)? {
+                None => None,
+                Some(Piece::Bytes(bytes)) => {
+                    out.extend_from_slice(bytes);
+                    Some(0)
+                }
+                Some(Piece::Entry { key_len, value_len, key }) => {
+                    out.extend_from_slice(&frame::header(key_len, value_len)?);
+                    out.extend_from_slice(key);
+                    Some(1)
+                }
+            },
             Now::Multimap(values) => values.pack(pages, table, out)?,
         };
         match more {
@@ -87,11 +96,7 @@ impl Items {
         match self.leaves.pop_front() {
             None if self.left == 0 => return Ok(false),
             None => return Err(doubt("fewer entries than there should be")),
-            Some(LeafPage::Large(large)) => {
-                self.took(1)?;
-                out.extend_from_slice(&frame::header(large.key_len(), large.value_len())?);
-                self.now = Now::Large(large.stream());
-            }
+            Some(LeafPage::Large(large)) => self.now = Now::Large(large.stream()),
             Some(LeafPage::Small(leaf)) if table.multimap => self.now = Now::Multimap(Values::new(leaf)),
             Some(LeafPage::Small(bytes)) => {
                 let leaf = Leaf::parse(&bytes, table.stored()).ok_or_else(misshapen)?;

@@ -27,6 +27,7 @@ mod file;
 mod group;
 mod header;
 mod items;
+mod large;
 mod leaves;
 mod page;
 mod planner;

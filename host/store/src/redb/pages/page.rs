@@ -33,7 +33,8 @@ impl<'p> Leaf<'p> {
         self.count
     }
 
-    fn keys_start(&self) -> usize {
+    /// Where the ends of keys and values end.
+    pub(super) fn keys_start(&self) -> usize {
         let ends = usize::from(self.widths.key.is_none()) + usize::from(self.widths.value.is_none());
         4 + 4 * ends * self.count
     }

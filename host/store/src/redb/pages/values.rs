@@ -1,6 +1,7 @@
 //! The entries of a leaf of a multimap: of each key, the values that stand beside it, or are a tree of their own.
 
-use super::file::{LargeBytes, LeafPage, Pages, Ptr, root_at};
+use super::file::{LeafPage, Pages, Ptr, root_at};
+use super::large::{LargeBytes, Piece};
 use super::leaves::Leaves;
 use super::page::{Leaf, Widths};
 use super::tables::Definition;
@@ -149,12 +150,7 @@ fn pack_tree(
         Now::Nothing => match leaves.next(pages)? {
             None => return Ok(None),
             Some(LeafPage::Small(leaf)) => *now = Now::Leaf(leaf, 0),
-            Some(LeafPage::Large(large)) => {
-                out.extend_from_slice(&frame::header(key.len(), large.key_len())?);
-                out.extend_from_slice(key);
-                *now = Now::Large(large.stream());
-                return Ok(Some(1));
-            }
+            Some(LeafPage::Large(large)) => *now = Now::Large(large.stream()),
         },
         Now::Leaf(leaf, next) => {
             let values = Leaf::parse(leaf, table.subtree()).ok_or_else(misshapen)?;
@@ -164,7 +160,12 @@ fn pack_tree(
             }
         }
         Now::Large(large) => match large.next(pages)? {
-            Some(bytes) => out.extend_from_slice(bytes),
+            Some(Piece::Bytes(bytes)) => out.extend_from_slice(bytes),
+            Some(Piece::Entry { key_len, .. }) => {
+                out.extend_from_slice(&frame::header(key.len(), key_len)?);
+                out.extend_from_slice(key);
+                return Ok(Some(1));
+            }
             None => *now = Now::Nothing,
         },
     }

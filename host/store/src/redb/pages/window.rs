@@ -126,7 +126,7 @@ impl Window {
     }
 
     fn end(&mut self) -> Result<bool> {
-        if self.offered && !self.closed {
+        if self.offered && !(self.closed && self.decoder.finish().is_ok()) {
             return Err(foreign());
         }
         Ok(self.offered)
