@@ -12,6 +12,7 @@
 mod backup;
 mod bytes;
 mod catalog;
+mod chain;
 mod codec;
 #[cfg(test)]
 mod cost;

@@ -3,7 +3,8 @@
 use std::cell::{self, RefCell};
 use std::collections::VecDeque;
 
-use crate::delta::{self, Base, DEPTH_MAX, Mark};
+use crate::chain::{Chain, Link};
+use crate::delta::{Base, DEPTH_MAX};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
@@ -110,7 +111,7 @@ impl<'a> Objects<'a> {
 
     /// The content of an object that lies here, checked.
     pub(crate) fn read_at(&self, kind: Kind, id: Id, place: Location) -> Result<Vec<u8>> {
-        Ok(self.chain_at(kind, id, place)?.content(kind)?.0)
+        self.chain_at(kind, id, place)?.into_content()
     }
 
     /// The content of an object, checked, with what it takes to store another as a delta of it.
@@ -118,9 +119,8 @@ impl<'a> Objects<'a> {
         let place = self.find(&id)?;
         let place = place.ok_or_else(|| Error::new(Code::NotFound, format!("object {id} is in no pack")))?;
         let chain = self.chain_at(kind, id, place)?;
-        let depth = chain.deltas.first().map_or(0, |delta| delta.mark.depth());
-        let (content, full) = chain.content(kind)?;
-        let full = full.filter(|_| depth == DEPTH_MAX);
+        let (content, depth) = (chain.content()?, chain.depth());
+        let full = (depth == DEPTH_MAX).then_some((chain.full.id, chain.full.body));
         if let Some((id, content)) = &full {
             object::check(kind, *id, content)?;
         }
@@ -129,7 +129,7 @@ impl<'a> Objects<'a> {
 
     /// Whether an object gives its content back.
     pub(crate) fn gives_back(&self, stored: &Stored<'_>) -> Result<bool> {
-        match self.chain_of(Link::new(stored)?).and_then(|chain| chain.content(stored.kind)) {
+        match self.chain_of(Link::new(stored)?).and_then(Chain::into_content) {
             Ok(_) => Ok(true),
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => Ok(false),
             Err(e) => Err(e),
@@ -206,78 +206,6 @@ impl<'a> Objects<'a> {
             Link::new(&stored)
         });
         read.place(format_args!("{path} at {}", place.offset))
-    }
-}
-
-/// An object, taken out of its pack.
-struct Link {
-    kind: Kind,
-    id: Id,
-    mark: Mark,
-    base: Option<Id>,
-    /// How many bytes the content has.
-    len: usize,
-    /// The content, or the script that makes it of that of the base.
-    body: Vec<u8>,
-}
-
-impl Link {
-    fn new(stored: &Stored<'_>) -> Result<Self> {
-        let Stored { kind, id, mark, base, .. } = *stored;
-        Ok(Self { kind, id, mark, base, len: stored.len(), body: stored.body()? })
-    }
-}
-
-/// An object and what it rests on.
-struct Chain {
-    /// That object first, and what it is a delta of next; none if it is stored whole.
-    deltas: Vec<Link>,
-    full: Link,
-}
-
-impl Chain {
-    /// The content, checked, and, of a delta, what is stored whole at the end of the chain, which is not.
-    fn content(self, kind: Kind) -> Result<(Vec<u8>, Option<(Id, Vec<u8>)>)> {
-        let Some(first) = self.deltas.first() else {
-            object::check(kind, self.full.id, &self.full.body)?;
-            return Ok((self.full.body, None));
-        };
-        let id = first.id;
-        let mut content: Option<Vec<u8>> = None;
-        for delta in self.deltas.iter().rev() {
-            let base = content.as_ref().unwrap_or(&self.full.body);
-            content =
-                Some(delta::apply(&delta.body, base, delta.len).map_err(|e| self.blame(kind).unwrap_or(e))?);
-        }
-        let content = content.unwrap_or_default();
-        match object::check(kind, id, &content) {
-            Ok(()) => Ok((content, Some((self.full.id, self.full.body)))),
-            Err(e) => Err(self.blame(kind).unwrap_or(e)),
-        }
-    }
-
-    /// What is wrong with the first object of the chain, from its whole end, that is not what was written.
-    fn blame(&self, kind: Kind) -> Option<Error> {
-        let id = self.deltas.first()?.id;
-        let rests = |e: Error, on: Id| {
-            if on == id {
-                e.at(format_args!("object {id}"))
-            } else {
-                e.at(format_args!("object {id} rests on {on}"))
-            }
-        };
-        if let Err(e) = object::check(kind, self.full.id, &self.full.body) {
-            return Some(rests(e, self.full.id));
-        }
-        let mut content: Option<Vec<u8>> = None;
-        for delta in self.deltas.iter().rev() {
-            let made = delta::apply(&delta.body, content.as_ref().unwrap_or(&self.full.body), delta.len);
-            match made.and_then(|made| object::check(kind, delta.id, &made).map(|()| made)) {
-                Ok(made) => content = Some(made),
-                Err(e) => return Some(rests(e, delta.id)),
-            }
-        }
-        None
     }
 }
 

@@ -290,7 +290,7 @@ fn in_store(e: Error) -> Stop {
 fn in_repository(e: Error) -> Stop {
     match e.code {
         Code::Damaged | Code::NotFound | Code::NewerFormat => Stop::Damage(e),
-        Code::Unsupported => Stop::Scan(e.message),
+        Code::Unsupported => Stop::Scan("no tracking data".to_owned()),
         _ => Stop::Fail(e),
     }
 }

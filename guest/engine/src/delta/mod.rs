@@ -4,6 +4,8 @@
 //! of bases ends, whoever wrote it, and whoever has only the index can follow it.
 
 mod diff;
+#[cfg(test)]
+mod hostile;
 mod script;
 
 pub(crate) use diff::diff;

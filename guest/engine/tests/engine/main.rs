@@ -25,3 +25,4 @@ mod prune_history;
 mod prune_interrupted;
 mod round_trip;
 mod snapshot_files;
+mod tracking;
