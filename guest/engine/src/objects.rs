@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::chain::{Chain, Link};
 use crate::delta::{Base, DEPTH_MAX};
-use crate::error::{Code, Error, Place, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
 use crate::object::{self, Stored};
@@ -15,8 +15,8 @@ use crate::tree::old::Bases;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
-/// Packs that are held open.
-const OPEN_PACKS: usize = 8;
+/// Packs that are held open. What an object rests on lies in the packs of as many backups.
+const OPEN_PACKS: usize = 64;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
 
@@ -175,14 +175,14 @@ impl<'a> Objects<'a> {
 
     /// What is stored at this place: an object of this kind and id.
     fn link(&self, kind: Kind, id: Id, place: Location) -> Result<Link> {
-        let path = pack::path(place.pack);
+        let path = || pack::path(place.pack);
         let mut open = self.open.borrow_mut();
         let at = open.iter().position(|pack| pack.id == place.pack);
         let pack = match at.and_then(|at| open.remove(at)) {
             Some(pack) => pack,
             None => {
-                let file = self.vault.open(&path).map_err(|e| match e.code {
-                    Code::NotFound => Error::new(Code::NotFound, format!("{path} is gone")),
+                let file = self.vault.open(&path()).map_err(|e| match e.code {
+                    Code::NotFound => Error::new(Code::NotFound, format!("{} is gone", path())),
                     _ => e,
                 })?;
                 OpenPack { id: place.pack, file, window_at: 0, window: Vec::new() }
@@ -205,7 +205,7 @@ impl<'a> Objects<'a> {
             }
             Link::new(&stored)
         });
-        read.place(format_args!("{path} at {}", place.offset))
+        read.map_err(|e| e.at(format_args!("{} at {}", path(), place.offset)))
     }
 }
 

@@ -144,7 +144,7 @@ impl Source {
                 if *next == file.blocks() {
                     return Ok(None);
                 }
-                *block = file.block(*next)?.into_iter();
+                *block = file.block(*next)?.entries().into_iter();
                 *next += 1;
             },
         }

@@ -3,19 +3,24 @@
 //! An index holds nothing that the packs don't, so it can always be made again from them: a damaged file is passed
 //! over, and what it said is looked up in the packs themselves.
 
+mod block;
 mod file;
+mod hot;
 mod losses;
 mod mend;
 mod merge;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::rc::Rc;
 
+pub(crate) use block::Block;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
 pub(crate) use losses::mark as losses;
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
+
+use hot::Hot;
 
 use crate::delta::{Mark, Prefix};
 use crate::error::{Code, Result};
@@ -25,11 +30,6 @@ use crate::vault::Vault;
 
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
-
-/// Packs whose entries are held in memory because lookups fall into them one after the other, and how many entries
-/// they may have together.
-const HOT_PACKS: usize = 16;
-const HOT_ENTRIES: usize = 1 << 17;
 
 /// Where an object lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,11 +49,12 @@ pub(crate) enum Has {
     All,
 }
 
-/// Blocks of index files that are held, 78 entries each: 5 MiB.
+/// Blocks of other index files that are held: 4 MiB.
 const CACHED_BLOCKS: usize = 1 << 10;
 
-/// A block of an index file, in memory.
-pub(crate) type Block = Rc<[Numbered]>;
+/// Index files in which much is looked up are held as a whole, up to so many bytes, after so many looks.
+const HELD_BYTES: u64 = 16 << 20;
+const HELD_AFTER: u32 = 8;
 
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
@@ -65,15 +66,12 @@ pub(crate) struct Index<'a> {
     damage: Vec<(String, String)>,
     hot: RefCell<Hot>,
     blocks: RefCell<Vec<Option<(usize, u64, Block)>>>,
+    /// How many blocks of each file were read, and how many bytes are held.
+    looks: RefCell<Vec<u32>>,
+    held: Cell<u64>,
     last: Cell<Option<Id>>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
-}
-
-#[derive(Default)]
-struct Hot {
-    packs: VecDeque<(Id, Rc<HashMap<Id, Entry>>)>,
-    entries: usize,
 }
 
 impl<'a> Index<'a> {
@@ -100,6 +98,8 @@ impl<'a> Index<'a> {
             damage,
             hot: RefCell::default(),
             blocks: RefCell::default(),
+            looks: RefCell::default(),
+            held: Cell::default(),
             last: Cell::new(None),
             loose: RefCell::new(None),
         })
@@ -144,6 +144,7 @@ impl<'a> Index<'a> {
         }
         self.files = sound;
         self.blocks.borrow_mut().clear();
+        self.looks.borrow_mut().clear();
         self.broken.borrow_mut().clear();
         *self.loose.borrow_mut() = None;
         Ok(())
@@ -255,17 +256,30 @@ impl<'a> Index<'a> {
         Ok(found.into_iter().map(place).collect())
     }
 
-    fn block(&self, file: usize, number: u64) -> Result<Block> {
-        let slot = (number as usize).wrapping_add(file.wrapping_mul(31)) % CACHED_BLOCKS;
+    fn block(&self, at: usize, number: u64) -> Result<Block> {
+        let file = &self.files[at];
+        if file.is_held() {
+            return file.block(number);
+        }
+        let slot = (number as usize).wrapping_add(at.wrapping_mul(31)) % CACHED_BLOCKS;
         let mut blocks = self.blocks.borrow_mut();
         blocks.resize(CACHED_BLOCKS, None);
-        if let Some((of, at, block)) = &blocks[slot]
-            && (*of, *at) == (file, number)
+        if let Some((of, known, block)) = &blocks[slot]
+            && (*of, *known) == (at, number)
         {
-            return Ok(Rc::clone(block));
+            return Ok(block.clone());
         }
-        let block: Block = self.files[file].block(number)?.into();
-        blocks[slot] = Some((file, number, Rc::clone(&block)));
+        let mut looks = self.looks.borrow_mut();
+        looks.resize(self.files.len(), 0);
+        looks[at] = looks[at].saturating_add(1);
+        let held = self.held.get() + file.body_len();
+        // What is damaged in it shows where it matters.
+        if looks[at] == HELD_AFTER && held <= HELD_BYTES && file.hold().is_ok() {
+            self.held.set(held);
+            return file.block(number);
+        }
+        let block = file.block(number)?;
+        blocks[slot] = Some((at, number, block.clone()));
         Ok(block)
     }
 
@@ -287,7 +301,7 @@ impl<'a> Index<'a> {
 
     /// Where this object lies, if the index files know it.
     fn find_in_files(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
-        if let Some(found) = self.find_hot(id, depth) {
+        if let Some(found) = self.hot.borrow().find(id, depth) {
             return Ok(Some(found));
         }
         for number in 0..self.files.len() {
@@ -304,43 +318,24 @@ impl<'a> Index<'a> {
         Ok(None)
     }
 
-    fn find_hot(&self, id: &Id, depth: u8) -> Option<Location> {
-        let hot = self.hot.borrow();
-        let found = |(pack, entries): &(Id, Rc<HashMap<Id, Entry>>)| Some(entries.get(id)?.in_pack(*pack));
-        hot.packs.iter().rev().filter_map(found).find(|found| found.mark.depth() < depth)
-    }
-
     /// Holds the entries of a pack in memory, unless the index leaves some of them out.
     fn warm(&self, id: Id) -> Result<()> {
         let (_, entries) = pack::entries(self.vault, id)?;
         if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
-            self.keep(id, entries);
+            self.hot.borrow_mut().keep(id, entries);
         }
         Ok(())
-    }
-
-    fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {
-        let entries: Rc<HashMap<Id, Entry>> =
-            Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
-        let mut hot = self.hot.borrow_mut();
-        hot.entries += entries.len();
-        hot.packs.push_back((id, entries.clone()));
-        while hot.packs.len() > HOT_PACKS || (hot.entries > HOT_ENTRIES && hot.packs.len() > 1) {
-            let gone = hot.packs.pop_front().map_or(0, |(_, entries)| entries.len());
-            hot.entries -= gone;
-        }
-        entries
     }
 
     /// Looks into the packs themselves.
     fn find_loose(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
         let loose = self.loose()?;
         for pack in loose.iter() {
-            if self.hot.borrow().packs.iter().any(|(hot, _)| hot == pack) {
+            if self.hot.borrow().has(pack) {
                 continue;
             }
             let entries = match pack::entries_or_salvage(self.vault, *pack) {
-                Ok((_, entries)) => self.keep(*pack, entries),
+                Ok((_, entries)) => self.hot.borrow_mut().keep(*pack, entries),
                 Err(e) if e.code == Code::NotFound => continue,
                 Err(e) => return Err(e),
             };

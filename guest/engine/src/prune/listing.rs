@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
-use std::rc::Rc;
 
 use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
@@ -148,10 +147,10 @@ impl Listings {
         if let Some((of, at, block)) = &self.cache.borrow()[slot]
             && (*of, *at) == (listing, number)
         {
-            return Ok(Rc::clone(block));
+            return Ok(block.clone());
         }
-        let block: Block = file.block(number)?.into();
-        self.cache.borrow_mut()[slot] = Some((listing, number, Rc::clone(&block)));
+        let block = file.block(number)?;
+        self.cache.borrow_mut()[slot] = Some((listing, number, block.clone()));
         Ok(block)
     }
 
@@ -243,7 +242,7 @@ impl Stream<'_> {
                     self.next += 1;
                     let entry = self.block.as_ref().and_then(|(_, block)| block.get(within as usize));
                     let (entry, pack) =
-                        *entry.ok_or_else(|| Error::damaged("a block of an index file is cut off"))?;
+                        entry.ok_or_else(|| Error::damaged("a block of an index file is cut off"))?;
                     let pack = packs[pack as usize];
                     if pack != IGNORED {
                         return Ok(Some(Spot { listing: self.listing, at, entry, pack: pack as usize }));

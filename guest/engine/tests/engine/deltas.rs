@@ -136,3 +136,56 @@ fn after_any_history_everything_comes_back_at_any_depth() {
     }
     assert!(deepest > 4, "{deepest}");
 }
+
+/// What is lost of the lists is found again in the objects.
+#[test]
+fn without_an_index_and_without_the_lists_of_packs_everything_comes_back() {
+    let vault = MemoryVault::default();
+    let versions: Vec<ModelStore> =
+        (0..12u64).map(|version| rows(|n| if n % 700 == 3 { version } else { 0 })).collect();
+    for (version, store) in (0..).zip(&versions) {
+        backup_with_deltas(&vault, store, &job(&i32::to_string(&version), 1)).unwrap();
+    }
+    let before = depths(&vault);
+    assert!(before.len() == 9, "{before:?}");
+    files(&vault, "index").iter().for_each(|path| strongroom_engine::Vault::remove(&vault, path).unwrap());
+    for path in files(&vault, "packs") {
+        let mut pack = vault.get(&path).unwrap();
+        let end = pack.len();
+        pack[end - 16..].fill(0);
+        vault.put(&path, pack);
+    }
+    let holds = || {
+        for (version, store) in (0..).zip(&versions) {
+            assert!(crate::common::restore(&vault, &i32::to_string(&version)).unwrap() == store.tables);
+        }
+    };
+    holds();
+    // A backup takes them into the index as they are, a prune writes them anew.
+    assert_eq!(backup(&vault, &versions[5], "again", 2).bytes_added, 0);
+    holds();
+    prune_as_announced(&vault, 0);
+    holds();
+    assert!(verify(&vault).damage.is_empty());
+    assert_eq!(depths(&vault).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+}
+
+/// A base that nothing but a delta needs stays, and goes with it.
+#[test]
+fn what_only_deltas_need_stays_as_long_as_they_do() {
+    let vault = MemoryVault::default();
+    let versions: Vec<ModelStore> =
+        (0..7u64).map(|version| rows(|n| if n == 900 { version } else { 0 })).collect();
+    for (version, store) in (0..).zip(&versions) {
+        backup_with_deltas(&vault, store, &job(&i32::to_string(&version), 1)).unwrap();
+    }
+    forget(&vault, &["0", "1", "2", "3", "4", "5"]);
+    let pruned = prune_as_announced(&vault, 0);
+    assert_eq!(pruned.bytes_unused, 0);
+    assert_holds(&vault, "6", &versions[6]);
+    assert_eq!(depths(&vault).keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+    backup(&vault, &one_table(Vec::new()), "empty", 1);
+    forget(&vault, &["6"]);
+    prune_as_announced(&vault, 0);
+    assert_eq!(depths(&vault).keys().copied().collect::<Vec<_>>(), [0]);
+}
