@@ -222,7 +222,7 @@ proptest! {
             (0..leaf.count()).for_each(|i| assert!(leaf.entry(i).is_none_or(|(key, value)| key.len() + value.len() < 300)));
             leaf.end();
         }
-        if let Some(branch) = page::Branch::parse(&bytes, widths.key) {
+        if let Some(branch) = page::Branch::parse(&bytes, widths.key, bytes.len()) {
             prop_assert!(branch.end() <= bytes.len());
             prop_assert_eq!(branch.children().len(), usize::from(n) + 1);
         }
