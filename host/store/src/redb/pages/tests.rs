@@ -7,7 +7,7 @@ mod common;
 use super::*;
 use crate::redb::RedbStore;
 use crate::{Changes, Result, Store};
-use ::redb::{Database, MultimapTableDefinition, TableDefinition};
+use ::redb::{ConcurrencyMode, Database, MultimapTableDefinition, TableDefinition};
 use common::edits::{apply, both, rows, write};
 use common::{drain, mix, scan, unpack};
 use proptest::prelude::*;
@@ -128,6 +128,20 @@ fn a_bit_that_is_turned_in_any_read_is_noticed_or_makes_no_difference() {
             read += 1;
         }
         assert!(noticed * 4 > read, "{table}: {noticed} noticed of {read} reads");
+    }
+}
+
+#[test]
+fn the_commit_is_known_in_whichever_way_a_file_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.redb");
+    write(&Database::create(&path).unwrap(), 0..100, 1);
+    let (_, _, slot) = open(&path, None);
+    for mode in
+        [ConcurrencyMode::SingleWriter, ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::MultiWriter]
+    {
+        let opened = crate::redb::open::attempt(&path, mode, "").unwrap();
+        assert!(opened.committed.is_some_and(|committed| committed.slot == slot), "{mode:?}");
     }
 }
 
