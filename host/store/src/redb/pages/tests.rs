@@ -192,7 +192,7 @@ proptest! {
             let txn = database.begin_write().unwrap();
             {
                 let mut table = txn.open_table(TABLE).unwrap();
-                let value = vec![number as u8; 150];
+                let value = [number as u8; 150];
                 match step {
                     Step::Scatter(at, n) => (at..at + n).for_each(|i| {
                         table.insert(mix(i) >> 28, &value[..mix(i) as usize % 150]).unwrap();
