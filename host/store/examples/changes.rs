@@ -43,6 +43,10 @@ fn all(mut entries: Box<dyn Entries>, keep: bool) -> Result<(Vec<u8>, usize)> {
     }
 }
 
+fn new_baseline(store: &RedbStore) -> Result<Box<dyn Entries>> {
+    Ok(store.baseline("table")?.ok_or("the store cannot tell")?)
+}
+
 fn edits(changes: &mut dyn Changes, baseline: &[u8]) -> Result<(usize, usize)> {
     let (mut sums, mut out) = ((0, 0), Vec::new());
     for piece in baseline.chunks(1 << 20).chain([&[][..]]) {
@@ -99,12 +103,11 @@ fn main() -> Result<()> {
     txn.commit()?;
     drop(database);
     let store = RedbStore::open(&path)?;
-    let read = |store: &RedbStore| Ok(store.baseline("table")?.ok_or("the store cannot tell")?);
     let scan = || all(store.scan("table", None, None)?, false);
     measured("a scan", scan)?;
     measured("a scan again", scan)?;
     let mut old = store.stamp("table")?.ok_or("the store cannot tell")?;
-    let (mut baseline, len) = measured("the baseline", || all(read(&store)?, true))?;
+    let (mut baseline, len) = measured("the baseline", || all(new_baseline(&store)?, true))?;
     println!("{rows} rows, a baseline of {len} bytes: {:.3} %", len as f64 / (rows * 232) as f64 * 100.0);
     drop(store);
     for changed in [0, 1, 1000, 10_000] {
@@ -113,7 +116,7 @@ fn main() -> Result<()> {
         {
             let mut table = txn.open_table(TABLE)?;
             for i in 0..changed {
-                table.insert(&key(mix(i + changed * 7919) % rows)[..], &[changed as u8; 200][..])?;
+                table.insert(&key(mix(i + changed * 7919) % rows)[..], &[changed as u8 + 2; 200][..])?;
             }
         }
         txn.commit()?;
@@ -127,7 +130,7 @@ fn main() -> Result<()> {
         })?;
         println!("{:24} {entries} bytes of edits, {of_baseline} of the baseline", "");
         old = store.stamp("table")?.ok_or("the store cannot tell")?;
-        baseline = all(read(&store)?, true)?.0;
+        baseline = all(new_baseline(&store)?, true)?.0;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ fn the_baseline_is_at_most_a_thousandth_of_the_data() {
         if sorted {
             order.sort_by_key(|i| rows::key(*i));
         }
-        write(&database, order.into_iter(), 1);
+        write(&database, order, 1);
         let kept = all(&RedbStore::live_with_file(&database, &path).unwrap());
         let share = kept.baseline.len() as f64 / (many * 232) as f64;
         assert!(share <= 0.001, "{:.3} % of data that was loaded sorted: {sorted}", share * 100.0);

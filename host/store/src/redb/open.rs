@@ -77,7 +77,7 @@ fn check_magic(path: &Path) -> Result<()> {
     }
 }
 
-fn attempt(path: &Path, mode: ConcurrencyMode, how: &'static str) -> Result<Opened, redb::Error> {
+pub(super) fn attempt(path: &Path, mode: ConcurrencyMode, how: &'static str) -> Result<Opened, redb::Error> {
     let file = Arc::new(FileBackend::new(File::open(path)?)?);
     let (backend, seen) = Watched::new(Arc::clone(&file));
     let database = Builder::new()

@@ -48,9 +48,13 @@ impl Baseline {
         let Some(branches) = &mut self.branches else { return Ok(()) };
         if let Some(branch) = branches.next(&self.pages)? {
             let mut group = Group::new(group::digest(branch));
-            for (digest, leaves) in group::cut(&branches.members(&self.pages, branch)?) {
-                let entries = items::count(&self.pages, &self.table, leaves)?;
-                group.push(Run { digest, entries }).ok_or_else(wrong_number)?;
+            let members = branches.members(&self.pages, branch)?;
+            // All at once, for most are neighbours in the file.
+            let mut counts = items::counts(&self.pages, &self.table, &members)?.into_iter();
+            for (digest, leaves) in group::cut(&members) {
+                let entries = counts.by_ref().take(leaves.len()).try_fold(0, u64::checked_add);
+                let run = entries.map(|entries| Run { digest, entries });
+                run.and_then(|run| group.push(run)).ok_or_else(wrong_number)?;
             }
             self.entries = self.entries.checked_add(group.entries).ok_or_else(wrong_number)?;
             return group.write(&mut self.out, &mut self.sum);

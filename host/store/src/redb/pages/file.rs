@@ -1,6 +1,6 @@
 //! Pages by number, checked against the checksum that their parent names.
 
-use super::large::LargeLeaf;
+use super::large::{self, LargeLeaf};
 use super::page::{Branch, Leaf, Widths};
 use super::{bytes, doubt, misshapen};
 use crate::Result;
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 const PAGE: u64 = 4096;
 /// The largest order of a page that redb makes.
 const MAX_ORDER: u64 = 20;
-/// Pages of up to this size are read and checked at once. Larger ones are leaves, which are streamed.
+/// Pages of up to this size are read and checked at once. Larger ones are streamed.
 pub(super) const SMALL: usize = 1 << 20;
 /// Neighbouring pages are read together up to this size.
 pub(super) const TOGETHER: usize = 256 << 10;
@@ -108,14 +108,17 @@ impl Pages {
     pub(super) fn node(&self, ptr: Ptr, widths: Widths) -> Result<Node> {
         let (offset, len) = self.locate(ptr)?;
         if len > SMALL {
-            return LargeLeaf::read(self, ptr, offset, len, widths)
-                .map(|large| Node::Leaf(LeafPage::Large(large)));
+            if let Some(children) = large::children(self, ptr, offset, len, widths)? {
+                return Ok(Node::Branch(children));
+            }
+            let leaf = LargeLeaf::read(self, ptr, offset, len, widths)?;
+            return Ok(Node::Leaf(LeafPage::Large(leaf)));
         }
         let mut bytes = vec![0; len];
         self.read(offset, &mut bytes)?;
         check(ptr, &bytes, widths)?;
         if Branch::is(&bytes) {
-            let branch = Branch::parse(&bytes, widths.key).ok_or_else(misshapen)?;
+            let branch = Branch::parse(&bytes, widths.key, len).ok_or_else(misshapen)?;
             return Ok(Node::Branch(branch.children()));
         }
         Ok(Node::Leaf(LeafPage::Small(bytes)))
@@ -177,7 +180,7 @@ pub(super) enum Loaded<'p> {
 /// Checks a page against the checksum of the part of it that is used.
 fn check(ptr: Ptr, bytes: &[u8], widths: Widths) -> Result<()> {
     let end = if Branch::is(bytes) {
-        Branch::parse(bytes, widths.key).map(|branch| branch.end())
+        Branch::parse(bytes, widths.key, bytes.len()).map(|branch| branch.end())
     } else {
         Leaf::parse(bytes, widths).and_then(|leaf| leaf.end())
     };

@@ -23,17 +23,17 @@ fn sum(so_far: u64, more: u64) -> Result<u64> {
     so_far.checked_add(more).ok_or_else(|| doubt("more entries than can be counted"))
 }
 
-/// How many entries these leaves have.
-pub(super) fn count(pages: &Pages, table: &Definition, leaves: &[Ptr]) -> Result<u64> {
-    let mut entries = 0u64;
+/// How many entries each of these leaves has.
+pub(super) fn counts(pages: &Pages, table: &Definition, leaves: &[Ptr]) -> Result<Vec<u64>> {
+    let mut counts = Vec::with_capacity(leaves.len());
     pages.leaves(leaves, table.stored(), |leaf| {
-        entries = sum(entries, count_of(table, &leaf)?)?;
+        counts.push(count_of(table, &leaf)?);
         match leaf {
             Loaded::Small(_) => Ok(()),
             Loaded::Large(large) => large.stream().check(pages),
         }
     })?;
-    Ok(entries)
+    Ok(counts)
 }
 
 /// The entries of some leaves, on their way.

@@ -1,11 +1,47 @@
-//! Leaves that are too large to be held: they have an entry with a large value, or, in the values of a multimap, a large
-//! key.
+//! Pages that are too large to be held: leaves with a large value, or, in the values of a multimap, a large key; branches
+//! with such a key.
 
 use super::file::{Pages, Ptr, SMALL, TOGETHER};
-use super::page::{Leaf, Widths};
+use super::page::{Branch, Leaf, Widths};
 use super::{doubt, misshapen};
 use crate::Result;
 use xxhash_rust::xxh3::Xxh3Default;
+
+/// The children of a page, if it is a branch.
+pub(super) fn children(
+    pages: &Pages,
+    ptr: Ptr,
+    offset: u64,
+    len: usize,
+    widths: Widths,
+) -> Result<Option<Vec<Ptr>>> {
+    let mut head = vec![0; 4];
+    pages.read(offset, &mut head)?;
+    if !Branch::is(&head) {
+        return Ok(None);
+    }
+    let until = Branch::head(&head, widths.key).filter(|until| *until <= SMALL).ok_or_else(misshapen)?;
+    head.resize(until, 0);
+    pages.read(offset, &mut head)?;
+    let branch = Branch::parse(&head, widths.key, len).ok_or_else(misshapen)?;
+    let mut hash = Box::<Xxh3Default>::default();
+    hash.update(&head);
+    let (mut at, mut buffer) = (until, Vec::new());
+    while at < branch.end() {
+        buffer.resize((branch.end() - at).min(TOGETHER), 0);
+        pages.read(offset + at as u64, &mut buffer)?;
+        hash.update(&buffer);
+        at += buffer.len();
+    }
+    if at != branch.end() || hash.digest128() != ptr.sum {
+        return Err(wrong_sum());
+    }
+    Ok(Some(branch.children()))
+}
+
+fn wrong_sum() -> crate::Error {
+    doubt("a large page does not have the checksum that its parent names")
+}
 
 /// The part of a leaf from which on its bytes are streamed, in the order in which they are.
 #[derive(Debug, Clone)]
@@ -95,7 +131,7 @@ impl LargeBytes {
         }
         if self.next == self.leaf.count {
             if self.at != self.leaf.end || self.hash.digest128() != self.leaf.ptr.sum {
-                return Err(doubt("a large page does not have the checksum that its parent names"));
+                return Err(wrong_sum());
             }
             return Ok(None);
         }

@@ -88,7 +88,14 @@ impl<'p> Branch<'p> {
         bytes.first() == Some(&BRANCH)
     }
 
-    pub(super) fn parse(bytes: &'p [u8], key_width: Option<usize>) -> Option<Self> {
+    /// How many bytes come before the keys.
+    pub(super) fn head(bytes: &[u8], key_width: Option<usize>) -> Option<usize> {
+        let keys = usize::from(u16_at(bytes, 2)?);
+        Some(8 + 24 * (keys + 1) + if key_width.is_none() { 4 * keys } else { 0 })
+    }
+
+    /// `len` is the length of the page, of which the keys need not be there.
+    pub(super) fn parse(bytes: &'p [u8], key_width: Option<usize>, len: usize) -> Option<Self> {
         let keys = usize::from(u16_at(bytes, 2)?);
         let children = keys + 1;
         let ends = 8 + 24 * children;
@@ -96,7 +103,8 @@ impl<'p> Branch<'p> {
             Some(width) => width.checked_mul(keys)?.checked_add(ends)?,
             None => usize::try_from(u32_at(bytes, ends + 4 * keys.checked_sub(1)?)?).ok()?,
         };
-        let sound = Self::is(bytes) && keys > 0 && (ends..=bytes.len()).contains(&end);
+        let there = bytes.len() >= Self::head(bytes, key_width)?;
+        let sound = Self::is(bytes) && keys > 0 && there && (ends..=len).contains(&end);
         sound.then_some(Self { bytes, children, end })
     }
 

@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 
 /// New runs that wait for where the old tree goes on, so that what they replace is known before them.
 const WAITING: usize = if cfg!(test) { 8 } else { 1024 };
+/// So many groups are looked ahead for one that both trees have.
+const AHEAD: usize = if cfg!(test) { 3 } else { 32 };
 /// After so many new runs without one of the old ones, what is in the window is taken to be gone, half by half. A
 /// smaller number is worse for many entries that come together, a greater one for many that went.
 const LOST: usize = 4 * RUNS;
@@ -36,6 +38,8 @@ pub(super) enum Step {
 
 pub(super) struct Planner {
     branches: Branches,
+    /// Groups that were taken from there already.
+    ahead: VecDeque<Ptr>,
     /// No groups are left.
     over: bool,
     steps: VecDeque<Step>,
@@ -48,7 +52,14 @@ pub(super) struct Planner {
 impl Planner {
     pub(super) fn new(pages: &Pages, table: &tables::Definition) -> Result<Self> {
         let branches = Branches::new(pages, table)?;
-        Ok(Self { branches, over: false, steps: VecDeque::new(), waiting: Vec::new(), lost: 0 })
+        Ok(Self {
+            branches,
+            ahead: VecDeque::new(),
+            over: false,
+            steps: VecDeque::new(),
+            waiting: Vec::new(),
+            lost: 0,
+        })
     }
 
     /// The next step; `None`: none without more of the old baseline.
@@ -76,7 +87,11 @@ impl Planner {
                 }
                 continue;
             }
-            match self.branches.next(pages)? {
+            let next = match self.ahead.pop_front() {
+                Some(branch) => Some(branch),
+                None => self.branches.next(pages)?,
+            };
+            match next {
                 Some(branch) => self.plan(pages, window, branch)?,
                 None => self.over = true,
             }
@@ -97,8 +112,9 @@ impl Planner {
             return Ok(());
         }
         self.push(Step::Begin(digest));
+        let before = self.known_ahead(pages, window)?;
         for (digest, leaves) in group::cut(&self.branches.members(pages, branch)?) {
-            match window.run(digest) {
+            match window.run(digest, before) {
                 Some(old) => {
                     let passed = window.pass(old);
                     self.found(passed);
@@ -121,6 +137,20 @@ impl Planner {
             self.settle();
         }
         Ok(())
+    }
+
+    /// The next group of the new tree that is in the old one, in that. What is before the one is before the other.
+    fn known_ahead(&mut self, pages: &Pages, window: &Window) -> Result<Option<u64>> {
+        for i in 0..AHEAD {
+            if i == self.ahead.len() {
+                let Some(branch) = self.branches.next(pages)? else { return Ok(None) };
+                self.ahead.push_back(branch);
+            }
+            if let Some(old) = window.group(group::digest(self.ahead[i])) {
+                return Ok(Some(old));
+            }
+        }
+        Ok(None)
     }
 
     fn push(&mut self, step: Step) {

@@ -7,7 +7,7 @@ mod common;
 use super::*;
 use crate::redb::RedbStore;
 use crate::{Changes, Result, Store};
-use ::redb::{Database, MultimapTableDefinition, TableDefinition};
+use ::redb::{ConcurrencyMode, Database, MultimapTableDefinition, TableDefinition};
 use common::edits::{apply, both, rows, write};
 use common::{drain, mix, scan, unpack};
 use proptest::prelude::*;
@@ -131,6 +131,20 @@ fn a_bit_that_is_turned_in_any_read_is_noticed_or_makes_no_difference() {
     }
 }
 
+#[test]
+fn the_commit_is_known_in_whichever_way_a_file_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.redb");
+    write(&Database::create(&path).unwrap(), 0..100, 1);
+    let (_, _, slot) = open(&path, None);
+    for mode in
+        [ConcurrencyMode::SingleWriter, ConcurrencyMode::ExclusiveWriter, ConcurrencyMode::MultiWriter]
+    {
+        let opened = crate::redb::open::attempt(&path, mode, "").unwrap();
+        assert!(opened.committed.is_some_and(|committed| committed.slot == slot), "{mode:?}");
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// Rows of random places.
@@ -178,7 +192,7 @@ proptest! {
             let txn = database.begin_write().unwrap();
             {
                 let mut table = txn.open_table(TABLE).unwrap();
-                let value = vec![number as u8; 150];
+                let value = [number as u8; 150];
                 match step {
                     Step::Scatter(at, n) => (at..at + n).for_each(|i| {
                         table.insert(mix(i) >> 28, &value[..mix(i) as usize % 150]).unwrap();
@@ -222,7 +236,7 @@ proptest! {
             (0..leaf.count()).for_each(|i| assert!(leaf.entry(i).is_none_or(|(key, value)| key.len() + value.len() < 300)));
             leaf.end();
         }
-        if let Some(branch) = page::Branch::parse(&bytes, widths.key) {
+        if let Some(branch) = page::Branch::parse(&bytes, widths.key, bytes.len()) {
             prop_assert!(branch.end() <= bytes.len());
             prop_assert_eq!(branch.children().len(), usize::from(n) + 1);
         }

@@ -55,10 +55,17 @@ pub(super) struct Values {
 enum OfKey {
     Before,
     Inline(usize),
-    Subtree { leaves: Leaves, left: u64, now: Now },
+    Tree(Box<Tree>),
 }
 
 /// Where in a tree of values.
+struct Tree {
+    leaves: Leaves,
+    /// How many values are left to come.
+    left: u64,
+    now: Now,
+}
+
 enum Now {
     Nothing,
     Leaf(Vec<u8>, usize),
@@ -88,7 +95,7 @@ impl Values {
                         Stored::Inline(_) => OfKey::Inline(0),
                         Stored::Subtree(root, left) => {
                             let leaves = Leaves::new(root, table.subtree());
-                            OfKey::Subtree { leaves, left, now: Now::Nothing }
+                            OfKey::Tree(Box::new(Tree { leaves, left, now: Now::Nothing }))
                         }
                     };
                     Some(0)
@@ -97,12 +104,7 @@ impl Values {
                     Stored::Inline(values) => pack_leaf(key, &values, next, enough, out)?,
                     Stored::Subtree(..) => return Err(misshapen()),
                 },
-                OfKey::Subtree { leaves, left, now } => {
-                    let more = pack_tree(pages, table, key, leaves, now, enough, out)?;
-                    let now_left = left.checked_sub(more.unwrap_or(0));
-                    *left = now_left.filter(|left| more.is_some() || *left == 0).ok_or_else(misshapen)?;
-                    more
-                }
+                OfKey::Tree(tree) => tree.pack(pages, table, key, enough, out)?,
             };
             match more {
                 Some(more) => packed += more,
@@ -136,38 +138,53 @@ fn pack_leaf(
     Ok((*next > begin).then_some((*next - begin) as u64))
 }
 
-/// Packs values of a key from their tree.
-fn pack_tree(
-    pages: &Pages,
-    table: &Definition,
-    key: &[u8],
-    leaves: &mut Leaves,
-    now: &mut Now,
-    enough: usize,
-    out: &mut Vec<u8>,
-) -> Result<Option<u64>> {
-    match now {
-        Now::Nothing => match leaves.next(pages)? {
-            None => return Ok(None),
-            Some(LeafPage::Small(leaf)) => *now = Now::Leaf(leaf, 0),
-            Some(LeafPage::Large(large)) => *now = Now::Large(large.stream()),
-        },
-        Now::Leaf(leaf, next) => {
-            let values = Leaf::parse(leaf, table.subtree()).ok_or_else(misshapen)?;
-            match pack_leaf(key, &values, next, enough, out)? {
-                Some(more) => return Ok(Some(more)),
-                None => *now = Now::Nothing,
+impl Tree {
+    /// Packs values of this key; says how many were begun.
+    fn pack(
+        &mut self,
+        pages: &Pages,
+        table: &Definition,
+        key: &[u8],
+        enough: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<u64>> {
+        let more = match &mut self.now {
+            Now::Nothing => {
+                self.now = match self.leaves.next(pages)? {
+                    None if self.left == 0 => return Ok(None),
+                    None => return Err(doubt("fewer values than there should be")),
+                    Some(LeafPage::Small(leaf)) => Now::Leaf(leaf, 0),
+                    Some(LeafPage::Large(large)) => Now::Large(large.stream()),
+                };
+                0
             }
-        }
-        Now::Large(large) => match large.next(pages)? {
-            Some(Piece::Bytes(bytes)) => out.extend_from_slice(bytes),
-            Some(Piece::Entry { key_len, .. }) => {
-                out.extend_from_slice(&frame::header(key.len(), key_len)?);
-                out.extend_from_slice(key);
-                return Ok(Some(1));
+            Now::Leaf(leaf, next) => {
+                let values = Leaf::parse(leaf, table.subtree()).ok_or_else(misshapen)?;
+                match pack_leaf(key, &values, next, enough, out)? {
+                    Some(more) => more,
+                    None => {
+                        self.now = Now::Nothing;
+                        0
+                    }
+                }
             }
-            None => *now = Now::Nothing,
-        },
+            Now::Large(large) => match large.next(pages)? {
+                Some(Piece::Bytes(bytes)) => {
+                    out.extend_from_slice(bytes);
+                    0
+                }
+                Some(Piece::Entry { key_len, .. }) => {
+                    out.extend_from_slice(&frame::header(key.len(), key_len)?);
+                    out.extend_from_slice(key);
+                    1
+                }
+                None => {
+                    self.now = Now::Nothing;
+                    0
+                }
+            },
+        };
+        self.left = self.left.checked_sub(more).ok_or_else(|| doubt("more values than there should be"))?;
+        Ok(Some(more))
     }
-    Ok(Some(0))
 }

@@ -10,6 +10,8 @@ use std::collections::{HashMap, VecDeque};
 pub(super) const RUNS: usize = if cfg!(test) { 48 } else { 64 << 10 };
 /// More than this must not be offered before the edits are read.
 const INBOX: usize = 32 << 20;
+/// So many runs are looked through one by one.
+const NEAR: usize = 256;
 /// No entry of a baseline is longer.
 const LONGEST: usize = 4 << 20;
 /// So much of it is taken apart at once.
@@ -37,7 +39,9 @@ pub(super) struct Window {
     passed: usize,
     runs: usize,
     by_group: HashMap<u64, u64>,
+    /// The runs of all groups up to the one of this number.
     by_run: HashMap<u64, Place>,
+    indexed: u64,
 }
 
 /// A run: the number of its group, and which one of that it is.
@@ -68,6 +72,7 @@ impl Window {
             runs: 0,
             by_group: HashMap::new(),
             by_run: HashMap::new(),
+            indexed: 0,
         }
     }
 
@@ -140,9 +145,6 @@ impl Window {
     fn push(&mut self, group: Group) {
         let number = self.first + self.groups.len() as u64;
         self.by_group.insert(group.digest, number);
-        for (i, run) in group.runs.iter().enumerate() {
-            self.by_run.insert(run.digest, (number, i));
-        }
         self.runs += group.runs.len();
         self.groups.push_back(group);
     }
@@ -153,10 +155,26 @@ impl Window {
         ((number, 0) >= (self.first, self.passed)).then_some(number)
     }
 
-    /// Where a run is that is still to come.
-    pub(super) fn run(&self, digest: u64) -> Option<Place> {
-        let place = *self.by_run.get(&digest)?;
-        (place >= (self.first, self.passed)).then_some(place)
+    /// Where a run is that is still to come. If it is to come before a group that is still to come, only the runs before
+    /// that are looked at, as long as they are few.
+    pub(super) fn run(&mut self, digest: u64, before: Option<u64>) -> Option<Place> {
+        let here = (self.first, self.passed);
+        if let Some(near) =
+            before.map(|group| self.groups.iter().take(group.saturating_sub(self.first) as usize))
+            && near.clone().map(|group| group.runs.len()).sum::<usize>() <= NEAR
+        {
+            let places = (self.first..).zip(near).flat_map(|(number, group)| {
+                group.runs.iter().enumerate().map(move |(i, run)| ((number, i), run.digest))
+            });
+            let found = places.filter(|(place, _)| *place >= here).find(|(_, found)| *found == digest);
+            return found.map(|(place, _)| place);
+        }
+        let begin = self.indexed.max(self.first);
+        for (number, group) in (self.first..).zip(&self.groups).skip((begin - self.first) as usize) {
+            self.by_run.extend(group.runs.iter().enumerate().map(|(i, run)| (run.digest, (number, i))));
+        }
+        self.indexed = self.first + self.groups.len() as u64;
+        self.by_run.get(&digest).copied().filter(|place| *place >= here)
     }
 
     /// Passes over everything before this place.
@@ -213,7 +231,8 @@ impl Window {
         if self.by_group.get(&group.digest) == Some(&self.first) {
             self.by_group.remove(&group.digest);
         }
-        for (i, run) in group.runs.iter().enumerate() {
+        let indexed = if self.first < self.indexed { &group.runs[..] } else { &[] };
+        for (i, run) in indexed.iter().enumerate() {
             if self.by_run.get(&run.digest) == Some(&(self.first, i)) {
                 self.by_run.remove(&run.digest);
             }
