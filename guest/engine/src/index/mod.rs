@@ -11,6 +11,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use file::IndexWriter;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
