@@ -304,8 +304,11 @@ impl Database {
             _ => self.extra = !self.extra,
         }
         // However long the history, a step stays quick.
-        while self.rows.len() > 600 {
-            self.rows.pop_first();
+        let bytes = |rows: &Rows| rows.values().map(Vec::len).filter(|len| *len < 262_000).sum::<usize>();
+        while self.rows.len() > 500 || bytes(&self.rows) > 250_000 {
+            let half = self.rows.len() / 2;
+            let middle = self.rows.keys().nth(half).cloned().unwrap_or_default();
+            self.rows = self.rows.split_off(&middle);
         }
     }
 

@@ -34,7 +34,7 @@ fn look(file: Vec<u8>) -> Option<Vec<Numbered>> {
             assert_eq!(found, Some(entry.in_pack(index.packs[*pack as usize].id)));
             let mut other = entry.id;
             other.0[31] ^= 1;
-            if !read.iter().any(|(entry, _)| entry.id == other) {
+            if read.binary_search_by(|(entry, _)| entry.id.cmp(&other)).is_err() {
                 assert_eq!(index.find(&other).expect("what is whole is read"), None);
             }
         }
