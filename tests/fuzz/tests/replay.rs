@@ -1,7 +1,8 @@
 //! What fuzzing has kept is tried again, and some hundred inputs more that follow from it.
 //!
-//! A file that once made a target fail stays in `fuzz/corpus`. The fuzzing itself:
-//! `cargo +nightly fuzz run TARGET -- -max_total_time=1200`
+//! A file that once made a target fail stays in `fuzz/corpus`. The fuzzing itself is `fuzz/run 1200`. Without a nightly
+//! compiler, and so without a look at what each input reaches, but several times as fast:
+//! `cargo test --release -p strongroom-fuzz-targets -- --ignored --nocapture`
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -11,8 +12,13 @@ use std::time::{Duration, Instant};
 use strongroom_fuzz_targets::{TARGETS, Target};
 
 /// Random inputs of each target, and how long they may take.
-const MORE: usize = 400;
-const TIME: Duration = Duration::from_secs(3);
+struct Effort {
+    more: usize,
+    time: Duration,
+    seed: u64,
+}
+
+const SHORT: Effort = Effort { more: 400, time: Duration::from_secs(3), seed: 1 };
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
@@ -88,7 +94,7 @@ impl Drop for Here<'_> {
     }
 }
 
-fn replay(name: &str, target: Target) {
+fn replay(name: &str, target: Target, effort: &Effort) {
     let dir = fuzz().join("corpus").join(name);
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -99,8 +105,8 @@ fn replay(name: &str, target: Target) {
         let _here = Here(name, input);
         target(input);
     }
-    let (started, mut random, mut more) = (Instant::now(), Random(1), 0);
-    while more < MORE && started.elapsed() < TIME {
+    let (started, mut random, mut more) = (Instant::now(), Random(effort.seed), 0);
+    while more < effort.more && started.elapsed() < effort.time {
         let input = random.input(&kept);
         let _here = Here(name, &input);
         target(&input);
@@ -114,9 +120,25 @@ fn what_fuzzing_kept_holds() {
     // In threads, because the whole-history target is by far the slowest.
     std::thread::scope(|scope| {
         for (name, target) in TARGETS {
-            scope.spawn(move || replay(name, target));
+            scope.spawn(move || replay(name, target, &SHORT));
         }
     });
+}
+
+#[test]
+#[ignore = "two minutes a target, or as many seconds as FUZZ_SECONDS says"]
+fn what_fuzzing_kept_holds_long() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let time = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(120));
+    // Another every time, and it is said.
+    let seed = number("FUZZ_SEED").unwrap_or_else(|| std::process::id().into());
+    println!("FUZZ_SEED={seed}");
+    let only = std::env::var("FUZZ_TARGET").ok();
+    for (name, target) in TARGETS {
+        if only.as_ref().is_none_or(|only| only == name) {
+            replay(name, target, &Effort { more: usize::MAX, time, seed });
+        }
+    }
 }
 
 #[test]
