@@ -1,7 +1,7 @@
 //! What a snapshot tracks for the backup after it: kept for the newest, and never worth more than a scan.
 
 use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Tells};
-use strongroom_engine::{Bytes, Depth, Silent, Snapshot, Store};
+use strongroom_engine::{Depth, Silent, Snapshot, Store};
 
 use crate::common::{
     assert_holds, backup, files, forget, job, one_table, prune, prune_as_announced, try_backup, verify,
