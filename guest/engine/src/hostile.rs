@@ -68,6 +68,7 @@ fn repository(
         labels: Vec::new(),
         root,
         schema,
+        tracking: None,
     };
     snapshot.write_unfinished(&vault).unwrap();
     vault.rename(&snapshot::unfinished("x"), &snapshot::path("x")).unwrap();

@@ -11,6 +11,7 @@ use crate::index::{Index, Location};
 use crate::object::{self, Stored};
 use crate::pack;
 use crate::tree::node::Ref;
+use crate::tree::old::Bases;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
@@ -47,6 +48,11 @@ impl<'a> Objects<'a> {
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         self.index.borrow().find_anywhere(id)
+    }
+
+    /// All places where this object is said to lie.
+    pub(crate) fn places(&self, id: &Id) -> Result<Vec<Location>> {
+        self.index.borrow().find_all(id)
     }
 
     /// Reads the index again: another run may have moved things.
@@ -235,6 +241,16 @@ impl OpenPack {
             return Err(Error::damaged("the pack is cut off"));
         }
         use_it(&self.window[range])
+    }
+}
+
+impl Bases for Objects<'_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.read_base(kind, node.id).or_else(|_| {
+            // It may lie elsewhere too; nothing is made a delta of it then.
+            let content = self.read(kind, node.id)?;
+            Ok(Base { kind, id: node.id, content, depth: DEPTH_MAX, full: None })
+        })
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::pack as pack_entry;
 use crate::catalog::{self, Schema, Table};
 use crate::delta::{self, Mark};
 use crate::error::Result;
-use crate::id::{Id, Kind};
+use crate::id::{self, Id, Kind};
 use crate::index;
 use crate::object;
 use crate::pack::{self, Entry, Pack};
+use crate::tracking::{self, Track};
 use crate::tree::Put;
 use crate::tree::leaves::{LeafSink, Leaves, Mode};
 use crate::tree::node::{Ref, Root};
@@ -44,6 +46,8 @@ fn kind(name: &str, level: &str) -> Kind {
         "catalog" => Kind::Catalog { level },
         "blob" => Kind::Blob,
         "schema" => Kind::Schema,
+        "tracking" => Kind::Tracking { level },
+        "baseline" => Kind::Baseline { level },
         _ => panic!("{name}"),
     }
 }
@@ -71,16 +75,15 @@ impl LeafSink for Tree<'_> {
 }
 
 fn table(words: &[&str], kept: &mut Kept) -> Option<Root> {
-    let mut leaves = Leaves::new(words[0] == "multimap", Mode::Cut);
-    let mut tree = Tree(kept, Spine::new());
-    for entry in &words[1..] {
+    let leaves = Leaves::new(words[0] == "multimap", Mode::Cut);
+    cut(leaves, Spine::new(), &words[1..], kept)
+}
+
+fn cut(mut leaves: Leaves, spine: Spine, entries: &[&str], kept: &mut Kept) -> Option<Root> {
+    let mut tree = Tree(kept, spine);
+    for entry in entries {
         let (key, value) = entry.split_once(':').unwrap();
-        let (key, value) = (bytes(key), bytes(value));
-        for part in
-            [&(key.len() as u32).to_le_bytes(), &(value.len() as u32).to_le_bytes(), &key[..], &value[..]]
-        {
-            leaves.push(part, &mut tree).unwrap();
-        }
+        leaves.push(&pack_entry(&bytes(key), &bytes(value)), &mut tree).unwrap();
     }
     leaves.end(&mut tree).unwrap();
     let Tree(kept, spine) = tree;
@@ -120,6 +123,13 @@ fn answer(question: &str) -> String {
             };
             let root = catalog::write(&[table], &mut kept).unwrap().unwrap();
             hex(&kept.0[&root.node.id])
+        }
+        "tracking" => {
+            let kind = id::Tree::Baseline;
+            let baseline = (words[4..] != ["none"])
+                .then(|| cut(Leaves::of(kind), Spine::above(kind, 0), &words[4..], &mut kept));
+            let track = Track { stamp: bytes(words[3]), baseline };
+            hex(&tracking::entry(std::str::from_utf8(&bytes(words[1])).unwrap(), id(words[2]), &track))
         }
         "schema" => {
             let text = |at: usize| String::from_utf8(bytes(words[at])).unwrap();

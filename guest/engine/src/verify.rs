@@ -11,6 +11,7 @@ use crate::pack;
 use crate::progress::{Progress, advance};
 use crate::repository;
 use crate::snapshot::{self, Snapshot};
+use crate::tracking;
 use crate::tree::item::{Items, PIECE};
 use crate::tree::node::{Ref, refs};
 use crate::vault::Vault;
@@ -89,6 +90,11 @@ pub fn verify(
     }
     for snapshot in &snapshots {
         look.snapshot(snapshot)?;
+    }
+    if depth == Depth::Data && which.is_none() {
+        for snapshot in snapshot::newest(&snapshots) {
+            look.tracking(snapshot)?;
+        }
     }
     let found = look.found.into_iter().map(|((file, what), at)| {
         let (snapshots, tables) = at;
@@ -195,6 +201,16 @@ impl Look<'_> {
                 self.node(Kind::Node { level: root.level }, &root.node)?;
             }
             advance(self.progress, "verify", 0, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what the next backup wants to know. Damage costs it a scan, and nobody any data.
+    fn tracking(&mut self, snapshot: &Snapshot) -> Result<()> {
+        if let Some(tracking) = &snapshot.tracking {
+            let read = tracking::check(&self.objects, tracking.root, self.progress)?;
+            self.verified.bytes += read.bytes;
+            self.found.extend(read.damage.map(|damage| (damage, Costs::default())));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use independent::{Entry, Files, Repository, Table, hex};
 use strongroom_engine::testing::{
     MemoryVault, ModelStore, ModelTable, Restored, RestoringSink, backup_with_deltas,
 };
-use strongroom_engine::{Depth, Job, Silent, Sink};
+use strongroom_engine::{Depth, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Job, Silent, Sink};
 
 fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -90,6 +90,9 @@ fn make() -> MemoryVault {
             time: 1_750_000_000 + number,
             parts,
             part_min: 1,
+            full_scan: false,
+            full_scan_snapshots: FULL_SCAN_SNAPSHOTS,
+            full_scan_days: FULL_SCAN_DAYS,
             folding: strongroom_engine::Folding { files: 3, ..Default::default() },
         };
         if VERSIONS.contains(&name) {

@@ -6,6 +6,10 @@
 
 use std::path::PathBuf;
 
+// The helpers in `tests/` name this crate.
+#[cfg(test)]
+extern crate self as strongroom_store;
+
 mod error;
 pub mod frame;
 pub mod redb;

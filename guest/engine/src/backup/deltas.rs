@@ -53,7 +53,7 @@ pub fn backup_with_deltas(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Re
     let mut put = Deltas::new(&mut stock, &objects, |level| Kind::Catalog { level }, root);
     let root = catalog::write(&tables, &mut put)?;
     drop(objects);
-    let draft = complete(vault, store, state, &[], &tables, root, stock, &Silent)?;
+    let draft = complete(vault, store, state, &[], &tables, (root, None), stock, &Silent)?;
     publish(vault, &draft.state)
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn complete_increment(
     let mut stock = Stock::open(vault, "seal")?;
     let tables = tables(&Objects::open(vault)?, &mut stock);
     let root = catalog::write(&tables, &mut stock)?;
-    let draft = complete(vault, store, state, &[], &tables, root, stock, &Silent)?;
+    let draft = complete(vault, store, state, &[], &tables, (root, None), stock, &Silent)?;
     publish(vault, &draft.state)
 }
 

@@ -6,6 +6,7 @@ mod copy;
 #[cfg(any(test, feature = "testing"))]
 mod deltas;
 mod fold;
+mod increment;
 mod prepare;
 mod seal;
 pub(crate) mod stock;
@@ -25,8 +26,11 @@ pub(crate) use seal::check_count;
 pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::pack::Pack;
 use crate::snapshot::Snapshot;
+use crate::tracking::Track;
+use crate::tree::node::Root;
 use crate::tree::spine::Edges;
 
 /// What to back up, and as what.
@@ -48,9 +52,21 @@ pub struct Job {
     pub parts: u32,
     /// Parts are not made smaller than this many bytes; [`PART_MIN`] is a good choice.
     pub part_min: u64,
+    /// Scan every table, whatever the store says of what changed.
+    pub full_scan: bool,
+    /// After so many snapshots that were made of what the store says, and after so many days, all tables are scanned:
+    /// what a store compares is not cryptographic. [`FULL_SCAN_SNAPSHOTS`] and [`FULL_SCAN_DAYS`] are good choices.
+    pub full_scan_snapshots: u32,
+    /// See above.
+    pub full_scan_days: u32,
     /// When small files are put together.
     pub folding: Folding,
 }
+
+/// Snapshots between two full scans.
+pub const FULL_SCAN_SNAPSHOTS: u32 = 100;
+/// Days between two full scans.
+pub const FULL_SCAN_DAYS: u32 = 7;
 
 /// Below this many bytes a part costs more than it gains.
 pub const PART_MIN: u64 = 8 << 20;
@@ -93,6 +109,19 @@ struct State {
     folding: Folding,
     /// What each part copies.
     parts: Vec<Vec<Range>>,
+    /// Where the parent's tables and its tracking data begin.
+    parent_tables: Option<Root>,
+    parent_tracking: Option<Root>,
+    /// What was written for the tables that need not be copied.
+    packs: Vec<Pack>,
+    bytes_added: u64,
+    /// When all tables were last scanned, how many snapshots before this one were made without that, and what was lost
+    /// by now.
+    full_scan: u64,
+    increments: u32,
+    losses: String,
+    /// What was done, for people.
+    summary: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,6 +133,17 @@ struct PlannedTable {
     identity: Vec<u8>,
     key_type: String,
     value_type: String,
+    /// `None`: it is to be copied.
+    done: Option<Done>,
+    /// The id that it must have, if the store's stamp does not lie.
+    expected: Option<Id>,
+}
+
+/// A table that need not be copied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Done {
+    root: Option<Root>,
+    track: Option<Track>,
 }
 
 /// A stretch of a table, between marks of the store.
@@ -129,6 +169,8 @@ struct Receipt {
 struct Copied {
     table: u32,
     edges: Edges,
+    /// With its first stretch, what the store said for the next backup.
+    track: Option<Track>,
 }
 
 /// What passes between the steps: a checksum, which is another for every kind of thing, and the thing.

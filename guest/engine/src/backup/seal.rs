@@ -6,13 +6,17 @@ use super::stock::Stock;
 use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::error::{Code, Error, Place, Result};
+use crate::id::Tree;
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::Pack;
-use crate::progress::{Progress, advance};
-use crate::snapshot::{self, Snapshot};
+use crate::progress::{Level, Progress, advance};
+use crate::snapshot::{self, Snapshot, Tracking};
 use crate::store::Store;
+use crate::tracking::{self, Track};
+use crate::tree::edits;
 use crate::tree::node::Root;
+use crate::tree::old::OldTree;
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
@@ -40,9 +44,41 @@ pub fn seal(
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
     let mut stock = Stock::open(vault, "seal")?;
-    let tables = join_tables(&state, &receipts, &mut stock)?;
-    let root = catalog::write(&tables, &mut stock)?;
-    complete(vault, store, state, &receipts, &tables, root, stock, progress)
+    let (tables, tracks) = join_tables(&state, &receipts, &mut stock, progress)?;
+    let entries = tables.iter().map(catalog::entry).collect();
+    let root = renew(vault, Tree::Catalog, state.parent_tables, entries, &mut stock)?;
+    let tracked = tables.iter().zip(&tracks);
+    let tracked = tracked
+        .filter_map(|(table, track)| Some(tracking::entry(&table.name, table.id(), track.as_ref()?)))
+        .collect();
+    let tracking = renew(vault, Tree::Tracking, state.parent_tracking, tracked, &mut stock)?;
+    let tracking = tracking.map(|root| Tracking {
+        root,
+        full_scan: state.full_scan,
+        increments: state.increments,
+        losses: state.losses.clone(),
+    });
+    complete(vault, store, state, &receipts, &tables, (root, tracking), stock, progress)
+}
+
+/// Writes a tree of which the parent's has most.
+fn renew(
+    vault: &dyn Vault,
+    tree: Tree,
+    parent: Option<Root>,
+    entries: Vec<Vec<u8>>,
+    stock: &mut Stock<'_>,
+) -> Result<Option<Root>> {
+    let objects = Objects::open(vault)?;
+    match edits::renew(OldTree::new(tree, parent, &objects), entries.iter().cloned(), stock) {
+        // What cannot be read of the parent's is of no use.
+        Err(e)
+            if parent.is_some() && matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) =>
+        {
+            edits::renew(OldTree::new(tree, None, &objects), entries.into_iter(), stock)
+        }
+        renewed => renewed,
+    }
 }
 
 /// Makes a draft of what lies in packs, all of it but what is beside the tables.
@@ -53,7 +89,7 @@ pub(super) fn complete(
     state: State,
     copied: &[Receipt],
     tables: &[Table],
-    root: Option<Root>,
+    (root, tracking): (Option<Root>, Option<Tracking>),
     mut stock: Stock<'_>,
     progress: &dyn Progress,
 ) -> Result<Draft> {
@@ -68,11 +104,13 @@ pub(super) fn complete(
     }
     schema.types = tables.iter().map(|table| (table.key_type.clone(), table.value_type.clone())).collect();
     let schema = catalog::write_schema(&schema, &mut stock)?;
-    let labels = store.notes()?;
-
+    let mut labels = store.notes()?;
+    labels.extend(state.summary.map(|summary| ("changes".to_owned(), summary)));
     let (packs, bytes_added) = stock.finish()?;
+    let bytes_added = bytes_added + state.bytes_added;
     let bytes_added = bytes_added + copied.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let packs: Vec<_> = copied.iter().flat_map(|receipt| &receipt.packs).chain(&packs).copied().collect();
+    let copied = copied.iter().flat_map(|receipt| &receipt.packs);
+    let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).copied().collect();
     if !packs.is_empty() {
         add_to_index(vault, packs, &state.folding, progress).place("while the index is written")?;
     }
@@ -94,6 +132,7 @@ pub(super) fn complete(
         labels,
         root,
         schema,
+        tracking,
     };
     snapshot.write_unfinished(vault)?;
     let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
@@ -115,7 +154,7 @@ fn add_to_index(
     drop(objects);
     let change = Change {
         needed: packs.iter().map(|pack| pack.id).chain(folded.written.iter().copied()).collect(),
-        lost: folded.gone.clone(),
+        gone: folded.gone.clone(),
         together: fold.files,
         ..Change::default()
     };
@@ -123,16 +162,29 @@ fn add_to_index(
     folded.remove(vault)
 }
 
-/// The tables with their trees, made of what the parts left.
-fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Result<Vec<Table>> {
+/// The tables with their trees, made of what the parts left, and for each what the next backup wants to know of it.
+fn join_tables(
+    state: &State,
+    receipts: &[Receipt],
+    stock: &mut Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<(Vec<Table>, Vec<Option<Track>>)> {
     let mut copied = receipts.iter().flat_map(|receipt| &receipt.ranges).peekable();
     let mut tables = Vec::with_capacity(state.tables.len());
+    let mut tracks = Vec::with_capacity(state.tables.len());
     for (number, table) in (0u32..).zip(&state.tables) {
-        let mut spine = Spine::new();
-        while let Some(range) = copied.next_if(|range| range.table == number) {
-            spine.join(&range.edges, stock)?;
-        }
-        let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
+        let (root, track) = match &table.done {
+            Some(done) => (done.root, done.track.clone()),
+            None => {
+                let (mut spine, mut track) = (Spine::new(), None);
+                while let Some(range) = copied.next_if(|range| range.table == number) {
+                    spine.join(&range.edges, stock)?;
+                    track = track.or_else(|| range.track.clone());
+                }
+                (spine.finish(stock).place(format_args!("table {:?}", table.name))?, track)
+            }
+        };
+        tracks.push(track);
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
         check_count(&table.name, entries, table.entries)?;
         tables.push(Table {
@@ -145,11 +197,20 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
             identity: table.identity.clone(),
             root,
         });
+        let id = tables.last().map(Table::id);
+        if table.expected.is_some_and(|expected| id != Some(expected)) {
+            let message = format!(
+                "table {:?} has changed although the store says that it has not; what was scanned is right, but earlier \
+                 snapshots may lack changes: is the disk sound?",
+                table.name
+            );
+            progress.log(Level::Warn, &message);
+        }
     }
     if copied.next().is_some() {
         return Err(Error::invalid("the receipts are not those of the plan"));
     }
-    Ok(tables)
+    Ok((tables, tracks))
 }
 
 /// Fails if a store did not give all entries of a table: pages were overwritten under the scan, or entries fell through

@@ -58,12 +58,15 @@ fn len(frames: &[Frame<'_>]) -> usize {
 fn frames(kind: Kind, content: &[u8]) -> Vec<Frame<'_>> {
     let one = || vec![Frame { bytes: content, key: &[] }];
     match kind {
-        Kind::Node { level: 0 } | Kind::Catalog { level: 0 } => {
+        Kind::Node { level: 0 }
+        | Kind::Catalog { level: 0 }
+        | Kind::Tracking { level: 0 }
+        | Kind::Baseline { level: 0 } => {
             let items = Items::new(content)
                 .map(|item| item.map(|item| Frame { bytes: item.raw, key: key(item.raw) }));
             items.collect::<Result<_>>().unwrap_or_else(|_| one())
         }
-        Kind::Node { .. } | Kind::Catalog { .. } => {
+        Kind::Node { .. } | Kind::Catalog { .. } | Kind::Tracking { .. } | Kind::Baseline { .. } => {
             content.chunks(Ref::LEN).map(|bytes| Frame { bytes, key: &[] }).collect()
         }
         Kind::Blob | Kind::Schema => one(),

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::file::{IndexFile, IndexWriter, Numbered};
-use super::{DIR, names};
+use super::{DIR, losses, names};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
@@ -24,6 +24,8 @@ pub(crate) struct Change {
     pub(crate) needed: Vec<Id>,
     /// Packs of which index files say what is no longer true: what they say of them is dropped.
     pub(crate) lost: HashSet<Id>,
+    /// Packs that go because nothing of theirs is needed any more: what index files say of them is dropped too.
+    pub(crate) gone: HashSet<Id>,
     /// Objects that were found damaged in these packs: no more is said of them.
     pub(crate) bad: HashSet<(Id, Id)>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
@@ -36,6 +38,11 @@ pub(crate) struct Change {
 
 /// Changes the index.
 pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
+    if !change.lost.is_empty() || !change.bad.is_empty() || !change.broken.is_empty() {
+        losses::note(vault)?;
+    }
+    // The same is done with both.
+    change.lost.extend(change.gone.drain());
     loop {
         match try_update(vault, &change) {
             Err(Failed::File(file, wrong)) => {
@@ -45,6 +52,7 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
                 if !change.broken.insert(file.name) {
                     return Err(wrong);
                 }
+                losses::note(vault)?;
             }
             Err(Failed::Run(e)) => return Err(e),
             Ok(()) => return Ok(()),
@@ -65,7 +73,7 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, bad, broken, together: chosen, whole } = change;
+    let Change { packs, needed, lost, gone: _, bad, broken, together: chosen, whole } = change;
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
     let mut waiting = 0;
     let needed: BTreeSet<Id> = needed.iter().copied().collect();

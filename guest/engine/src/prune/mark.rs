@@ -1,5 +1,7 @@
 //! Marks every object that some snapshot needs.
 //!
+//! What the newest snapshot of each source tracks for the next backup is marked too, as far as it is there.
+//!
 //! Leaves are not read, unless they have so many bytes that a key or a value of theirs may lie in pieces. What two
 //! snapshots share is gone through once: a node whose mark says that it was opened has all below it marked.
 
@@ -12,8 +14,9 @@ use crate::catalog;
 use crate::error::{Code, Place, Result};
 use crate::id::{Id, Kind};
 use crate::objects::Objects;
-use crate::progress::Progress;
-use crate::snapshot::Snapshot;
+use crate::progress::{Level, Progress};
+use crate::snapshot::{self, Snapshot};
+use crate::tracking;
 use crate::tree::item::{Items, PIECE};
 use crate::tree::node::{Ref, refs};
 use crate::vault::Vault;
@@ -65,8 +68,19 @@ pub(super) fn mark(
     let opened = Marks::new(listings);
     let lost = BTreeSet::new();
     let recent = Recent::new();
-    let mut marker =
-        Marker { vault, listings, objects, progress, opened, marked, recent, snapshot: "", untold: 0, lost };
+    let mut marker = Marker {
+        vault,
+        listings,
+        objects,
+        progress,
+        opened,
+        marked,
+        recent,
+        snapshot: "",
+        tracking: false,
+        untold: 0,
+        lost,
+    };
     for snapshot in snapshots {
         marker.snapshot = &snapshot.name;
         super::advance(progress, "mark", std::mem::take(&mut marker.untold))?;
@@ -79,6 +93,10 @@ pub(super) fn mark(
         if let Some(root) = snapshot.root {
             marker.node(Kind::Catalog { level: root.level }, &root.node)?;
         }
+    }
+    marker.tracking = true;
+    for tracking in snapshot::newest(snapshots).filter_map(|snapshot| snapshot.tracking.as_ref()) {
+        marker.node(Kind::Tracking { level: tracking.root.level }, &tracking.root.node)?;
     }
     Ok(marker.marked)
 }
@@ -93,6 +111,8 @@ struct Marker<'a, 'v> {
     marked: Marked,
     recent: Recent,
     snapshot: &'a str,
+    /// What is missing now costs a scan, and nobody any data.
+    tracking: bool,
     /// Bytes that were read since progress was last told.
     untold: u64,
     /// What is missing or damaged, so that it is looked for once.
@@ -102,14 +122,25 @@ struct Marker<'a, 'v> {
 impl Marker<'_, '_> {
     fn node(&mut self, kind: Kind, node: &Ref) -> Result<()> {
         // A leaf of so many bytes may have pieces, which only it names.
-        let open = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
+        let open = match kind {
+            Kind::Node { level: 0 } => node.bytes > PIECE as u64,
+            Kind::Baseline { level: 0 } => false,
+            _ => true,
+        };
         let Some((spot, content)) = self.object(kind, &node.id, open)? else { return Ok(()) };
         let below = match kind {
             Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
             Kind::Catalog { level: level @ 1.. } => {
                 self.below(Kind::Catalog { level: level - 1 }, node, &content)
             }
+            Kind::Tracking { level: level @ 1.. } => {
+                self.below(Kind::Tracking { level: level - 1 }, node, &content)
+            }
+            Kind::Baseline { level: level @ 1.. } => {
+                self.below(Kind::Baseline { level: level - 1 }, node, &content)
+            }
             Kind::Catalog { .. } => self.tables(node, &content),
+            Kind::Tracking { .. } => self.baselines(node, &content),
             _ => self.pieces(node, &content),
         };
         match below {
@@ -134,6 +165,18 @@ impl Marker<'_, '_> {
             if let Some(root) = table.root {
                 self.node(Kind::Node { level: root.level }, &root.node)
                     .place(format_args!("table {:?}", table.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn baselines(&mut self, leaf: &Ref, content: &[u8]) -> Result<()> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
+        for item in items {
+            let (_, tracked) = tracking::tracked(&item)?;
+            if let Some(root) = tracked.track.baseline.flatten() {
+                self.node(Kind::Baseline { level: root.level }, &root.node)?;
             }
         }
         Ok(())
@@ -238,6 +281,10 @@ impl Marker<'_, '_> {
     }
 
     fn note(&mut self, what: String) {
+        if self.tracking {
+            let message = format!("{what}; it is only tracking data, and the next backup scans instead");
+            return self.progress.log(Level::Debug, &message);
+        }
         if self.marked.damage.len() < DAMAGE_MAX {
             self.marked.damage.push((self.snapshot.to_owned(), what));
         } else {

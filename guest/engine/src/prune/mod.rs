@@ -255,11 +255,8 @@ impl Run<'_> {
             let change = Change {
                 packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
                 needed: written.iter().map(|pack| pack.id).collect(),
-                lost: gone
-                    .iter()
-                    .map(|number| self.listings.packs[*number].pack.id)
-                    .chain(self.listings.lost.iter().copied())
-                    .collect(),
+                lost: self.listings.lost.clone(),
+                gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
                 bad: self.bad.clone(),
                 broken: self.listings.broken.clone(),
                 whole: true,

@@ -2,14 +2,21 @@
 //!
 //! [`Leaves`](leaves::Leaves) cuts packed entries into leaves, [`Spine`](spine::Spine) the references to them into the
 //! nodes above, also when several parts of one sequence are cut at once. [`Walk`](walk::Walk) goes the other way.
+//! [`Splice`](splice::Splice) changes a tree without going through it.
 
+pub(crate) mod arrivals;
+pub(crate) mod edits;
 pub(crate) mod item;
 pub(crate) mod leaves;
 pub(crate) mod node;
+pub(crate) mod old;
 pub(crate) mod rank;
 pub(crate) mod spine;
+pub(crate) mod splice;
 pub(crate) mod walk;
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;
 

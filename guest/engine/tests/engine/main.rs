@@ -1,6 +1,7 @@
 //! The engine from outside: stores and vaults in memory, one module per behaviour.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod changes;
 mod common;
 mod deltas;
 mod digest;
@@ -24,3 +25,4 @@ mod prune_history;
 mod prune_interrupted;
 mod round_trip;
 mod snapshot_files;
+mod tracking;

@@ -61,7 +61,7 @@ impl Drop for Here {
 pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
     let mut promises = promises.clone();
     disk.begin(None);
-    next(disk, name, &Cell::default()).unwrap();
+    next(disk, name, &promises, &Cell::default()).unwrap();
     promises.report(name, &store(4));
     promises.check(disk);
     promises.check_pruned(disk);
@@ -100,7 +100,7 @@ impl Tried {
             disk,
             |disk| {
                 reported.set(false);
-                next(disk, "next", &reported)
+                next(disk, "next", promises, &reported)
             },
             |disk, _| {
                 let promises = if reported.get() { &after } else { &meanwhile };

@@ -33,12 +33,21 @@ fn id_of_hex(text: &str) -> Id {
     unhex(text).try_into().unwrap()
 }
 
-const LABELS: [&str; 5] =
-    ["", "strongroom 1 node", "strongroom 1 catalog", "strongroom 1 blob", "strongroom 1 schema"];
+const LABELS: [&str; 7] = [
+    "",
+    "strongroom 1 node",
+    "strongroom 1 catalog",
+    "strongroom 1 blob",
+    "strongroom 1 schema",
+    "strongroom 1 tracking",
+    "strongroom 1 baseline",
+];
 const NODE: u8 = 1;
 const CATALOG: u8 = 2;
 const BLOB: u8 = 3;
 const SCHEMA: u8 = 4;
+const TRACKING: u8 = 5;
+const BASELINE: u8 = 6;
 
 struct Fields<'a>(&'a [u8]);
 
@@ -385,6 +394,51 @@ impl<'f> Repository<'f> {
         assert_eq!(entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64, bytes);
         let name = String::from_utf8(name.clone()).unwrap();
         Table { name, multimap: flags & 1 != 0, identity, types: Default::default(), entries }
+    }
+
+    /// Section 5, tracking data: by table, the stamp and the entries of the baseline; none without it. It must be there.
+    pub(crate) fn tracking(&self, snapshot: &Snapshot) -> BTreeMap<String, (Vec<u8>, Option<Vec<Entry>>)> {
+        let tracking = &snapshot.file["tracking"];
+        if tracking.is_null() {
+            return BTreeMap::new();
+        }
+        let number = |member: &str| tracking["root"][member].as_u64().unwrap();
+        let root = Reference {
+            id: id_of_hex(tracking["id"].as_str().unwrap()),
+            items: number("items") as u32,
+            entries: number("entries"),
+            bytes: number("bytes"),
+            rank: number("rank") as u8,
+        };
+        let root = (number("level") as u8, root);
+        assert!(tracking["full_scan"].is_u64() && tracking["increments"].is_u64());
+        assert_eq!(
+            tracking["losses"],
+            in_dir(self.files, "index")
+                .map(|(name, _)| name)
+                .filter(|name| name.starts_with("lost-"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
+        let entries = self.entries(TRACKING, Some(&root));
+        assert_eq!(root_of(&entries, false, TRACKING).unwrap(), root);
+        let tracked = |(name, value): &Entry| {
+            let mut fields = Fields(value);
+            let flags = fields.u8();
+            let len = usize::from(u16::from_le_bytes(fields.take(2).try_into().unwrap()));
+            let stamp = fields.take(len).to_vec();
+            let id = fields.id();
+            let root = (flags & 2 != 0).then(|| (fields.u8(), Reference::read(&mut fields)));
+            assert!(fields.0.is_empty() && [0, 1, 3].contains(&flags));
+            let baseline = self.entries(BASELINE, root.as_ref());
+            assert_eq!(root_of(&baseline, true, BASELINE), root);
+            let name = String::from_utf8(name.clone()).unwrap();
+            let table = snapshot.tables.iter().find(|table| table.name == name).unwrap();
+            let root = root_of(&table.entries, table.multimap, NODE);
+            assert_eq!(id, root.map_or_else(|| keyed(LABELS[1], 0, &[]), |(_, root)| root.id));
+            (name, (stamp, (flags & 1 != 0).then_some(baseline)))
+        };
+        entries.iter().map(tracked).collect()
     }
 
     /// The entries below a node.
