@@ -28,7 +28,7 @@ pub use seal::{draft_tables, publish, seal};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::pack::Pack;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Newest, Snapshot};
 use crate::tracking::Track;
 use crate::tree::node::Root;
 use crate::tree::spine::Edges;
@@ -104,6 +104,9 @@ struct State {
     seq: u64,
     time: u64,
     position: Option<u64>,
+    /// What is known of the newest snapshots, and whether this will be that of its source.
+    newest: Newest,
+    is_newest: bool,
     tables: Vec<PlannedTable>,
     left_out: u32,
     folding: Folding,

@@ -7,6 +7,7 @@ use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;
 use crate::progress::{Level, Progress};
+use crate::snapshot::Newest;
 use crate::snapshot::name::{self, Facts};
 use crate::store::{Store, Table};
 use crate::vault::Vault;
@@ -26,12 +27,13 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         Err(e) if e.code == Code::NoRepository => false,
         Err(e) => return Err(e),
     };
-    let (earlier, unreadable) = if there { snapshot::all(vault)? } else { Default::default() };
+    let (parent, newest, unreadable) =
+        if there { Newest::find(vault, &job.source)? } else { Default::default() };
+    let parent = parent.as_ref();
     for file in &unreadable {
         progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));
     }
     let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
-    let parent = earlier.iter().rev().find(|snapshot| snapshot.source == job.source);
     let seq = parent.map_or(0, |parent| parent.seq) + 1;
     let facts = Facts { source: &job.source, time: job.time, position, seq };
     let name = settle_name(vault, there, &job.name, facts)?;
@@ -72,6 +74,8 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         seq,
         time: job.time,
         position,
+        newest,
+        is_newest: parent.is_none_or(|parent| parent.time <= job.time),
         folding: job.folding,
         left_out: (all.len() - chosen.len()) as u32,
         tables,

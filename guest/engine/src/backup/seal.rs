@@ -11,7 +11,7 @@ use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::Pack;
 use crate::progress::{Level, Progress, advance};
-use crate::snapshot::{self, Snapshot, Tracking};
+use crate::snapshot::{self, Newest, Snapshot, Tracking};
 use crate::store::Store;
 use crate::tracking::{self, Track};
 use crate::tree::edits;
@@ -23,6 +23,8 @@ use crate::vault::Vault;
 #[derive(Serialize, Deserialize)]
 struct DraftState {
     name: String,
+    newest: Newest,
+    is_newest: bool,
 }
 
 /// Joins the parts, whose receipts come in their order. Afterwards the snapshot lacks only its name.
@@ -135,7 +137,8 @@ pub(super) fn complete(
         tracking,
     };
     snapshot.write_unfinished(vault)?;
-    let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
+    let (name, newest, is_newest) = (snapshot.name.clone(), state.newest, state.is_newest);
+    let state = to_bytes("draft", &DraftState { name, newest, is_newest })?;
     Ok(Draft { snapshot, state })
 }
 
@@ -230,14 +233,14 @@ pub(crate) fn check_count(table: &str, entries: u64, counted: u64) -> Result<()>
 
 /// The tables of a snapshot that is not yet published, sorted by name.
 pub fn draft_tables(vault: &dyn Vault, draft: &[u8]) -> Result<Vec<Table>> {
-    let snapshot = sealed(vault, &name_of(draft)?)?;
+    let snapshot = sealed(vault, &draft_state(draft)?.name)?;
     catalog::read(&Objects::open(vault)?, &snapshot)
 }
 
-fn name_of(draft: &[u8]) -> Result<String> {
-    let DraftState { name } = from_bytes("draft", draft)?;
-    snapshot::name::check(&name)?;
-    Ok(name)
+fn draft_state(draft: &[u8]) -> Result<DraftState> {
+    let state: DraftState = from_bytes("draft", draft)?;
+    snapshot::name::check(&state.name)?;
+    Ok(state)
 }
 
 /// The snapshot that will have this name.
@@ -248,7 +251,7 @@ fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
 
 /// The commit point: gives the snapshot its name.
 pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
-    let name = name_of(draft)?;
+    let DraftState { name, newest, is_newest } = draft_state(draft)?;
     if snapshot::exists(vault, &name)? {
         return Err(Error::new(
             Code::Exists,
@@ -258,5 +261,6 @@ pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
     let snapshot = sealed(vault, &name)?;
     vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;
     vault.sync_dir(snapshot::DIR)?;
+    newest.publish(vault, &snapshot, is_newest);
     Ok(snapshot)
 }

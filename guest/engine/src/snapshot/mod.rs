@@ -1,6 +1,9 @@
 //! Snapshot files: the sole commit point.
 
 pub(crate) mod name;
+mod newest;
+
+pub(crate) use newest::Newest;
 
 use std::collections::HashMap;
 

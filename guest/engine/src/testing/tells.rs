@@ -16,6 +16,8 @@ pub struct Tells {
     pub run: u64,
     /// Where else it cuts, and what it calls changed although it is not, follows from this.
     pub seed: u64,
+    /// One in so many runs that are as they were is called changed; 0: none is.
+    pub wide: u64,
     /// No call returns more bytes: 0 is no limit.
     pub read_max: usize,
     /// What it gets wrong.
@@ -77,7 +79,8 @@ impl Tells {
         for (at, (key, value)) in table.entries.iter().enumerate() {
             let identity = if table.multimap { value } else { key };
             let ends = xxh3_64(identity).is_multiple_of(self.run.max(1))
-                || xxh3_64(&[&self.seed.to_le_bytes()[..], key].concat()).is_multiple_of(40);
+                || (self.wide > 0
+                    && xxh3_64(&[&self.seed.to_le_bytes()[..], key].concat()).is_multiple_of(40));
             if ends || at + 1 == table.entries.len() {
                 let count = (at + 1 - begin) as u32;
                 runs.push((begin, (count, xxh3_128(&ModelTable::packed(&table.entries[begin..=at])))));
@@ -147,7 +150,7 @@ impl<'a> ModelChanges<'a> {
         let near = &self.new[self.next..self.new.len().min(self.next + 100)];
         let found = near.iter().position(|(_, new)| *new == run);
         // What is as it was may be called changed.
-        let found = found.filter(|_| !self.random().is_multiple_of(8));
+        let found = found.filter(|_| self.tells.wide == 0 || !self.random().is_multiple_of(self.tells.wide));
         let lie = self.tells.lie;
         match found {
             None => {

@@ -16,10 +16,12 @@ use crate::id::{Id, Kind, Tree};
 
 type Entry = (Vec<u8>, Vec<u8>);
 
+type Objects = HashMap<(Id, [u8; 2]), Vec<u8>>;
+
 /// Keeps everything, and counts what is asked of it.
 #[derive(Default)]
 struct Kept {
-    objects: RefCell<HashMap<(Id, [u8; 2]), Vec<u8>>>,
+    objects: RefCell<Objects>,
     read: Cell<u64>,
     written: Cell<u64>,
 }

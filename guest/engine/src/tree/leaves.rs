@@ -43,6 +43,9 @@ pub(crate) struct Leaves {
     large: Option<Large>,
 }
 
+/// Takes a piece, and says its id.
+type Keep<'k> = dyn FnMut(&[u8]) -> Result<Id> + 'k;
+
 /// An entry whose key or value goes into blobs while it comes in.
 pub(super) struct Large {
     /// How much is still to come of the key, then of the value.
@@ -271,7 +274,7 @@ impl Large {
     pub(super) fn push<'c>(
         &mut self,
         mut chunk: &'c [u8],
-        mut keep: Option<&mut dyn FnMut(&[u8]) -> Result<Id>>,
+        mut keep: Option<&mut Keep<'_>>,
     ) -> Result<&'c [u8]> {
         while self.is_open() && !chunk.is_empty() {
             let in_key = self.key_left > 0;

@@ -137,6 +137,7 @@ fn tells(random: &mut Random) -> Tells {
     Tells {
         run: [1, 4, 30, 100_000][random.below(4)],
         seed: random.next(),
+        wide: [0, 8, 2][random.below(3)],
         read_max: [0, 0, 1, 11, 500][random.below(5)],
         lie: None,
     }

@@ -19,6 +19,7 @@ mod interrupted;
 mod large;
 mod lost_packs;
 mod names;
+mod newest;
 mod opened;
 mod prune;
 mod prune_history;

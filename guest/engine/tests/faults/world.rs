@@ -136,7 +136,7 @@ impl Promises {
 
 /// The same store, which tells what changed.
 pub(crate) fn telling(mut store: ModelStore) -> ModelStore {
-    store.tells = Some(Tells { run: 6, seed: 3, ..Tells::default() });
+    store.tells = Some(Tells { run: 6, seed: 3, wide: 9, ..Tells::default() });
     store
 }
 
