@@ -40,6 +40,8 @@ struct World {
     reported: BTreeMap<String, u64>,
     /// A run that was killed took them away, or did not.
     perhaps_gone: BTreeSet<String>,
+    /// Those that have been restored once, and were what they should be.
+    seen_whole: BTreeSet<String>,
     /// Positions that the restored file may have.
     restored: BTreeSet<u64>,
     runs: u64,
@@ -61,6 +63,7 @@ impl World {
             repository,
             reported: BTreeMap::new(),
             perhaps_gone: BTreeSet::new(),
+            seen_whole: BTreeSet::new(),
             restored: BTreeSet::new(),
             runs: 0,
             durations: BTreeMap::new(),
@@ -76,9 +79,13 @@ impl World {
     /// Runs a verb and kills it then; says whether that ended it. Afterwards all is as it was promised.
     fn step(&mut self, verb: Verb, moment: &Moment) -> bool {
         self.runs += 1;
-        let names: Vec<&String> = self.reported.keys().collect();
-        let chosen =
-            names.get(self.random.below(names.len())).map(|name| (*name).clone()).unwrap_or_default();
+        // What a killed run meant to forget is meant to be forgotten.
+        let left =
+            self.perhaps_gone.iter().find(|name| verb == Verb::Forget && self.is_listed(name)).cloned();
+        let chosen = left.unwrap_or_else(|| {
+            let at = self.random.below(self.reported.len());
+            self.reported.keys().nth(at).cloned().unwrap_or_default()
+        });
         let name = format!("run-{:05}", self.runs);
         let args = match verb {
             Verb::Backup => format!("backup app.redb --name {name} --position {POSITION} --json"),
@@ -152,10 +159,15 @@ impl World {
         }
         let damage = self.repository.verify(None, Depth::Data).unwrap().damage;
         assert!(damage.is_empty(), "{damage:?}");
-        for (name, position) in there {
-            let path = self.place.path("look.redb");
-            self.repository.restore(name, &path, &Restore::new().overwrite(true)).unwrap();
-            Model::after(position).check(&path);
+        // All were read and hashed; what is new is restored as well, and one of the others.
+        let again = self.random.below(there.len());
+        for (number, (name, position)) in there.into_iter().enumerate() {
+            if number == again || !self.seen_whole.contains(name) {
+                let path = self.place.path("look.redb");
+                self.repository.restore(name, &path, &Restore::new().overwrite(true)).unwrap();
+                Model::after(position).check(&path);
+                self.seen_whole.insert(name.to_owned());
+            }
             // One that was published and not reported is there from now on.
             if !self.perhaps_gone.contains(name) {
                 self.reported.insert(name.to_owned(), position);
@@ -212,6 +224,7 @@ impl World {
     /// After one more backup and a prune, both left alone, nothing is there that no snapshot needs.
     fn end(mut self) {
         self.step(Verb::Backup, &Moment::Never);
+        self.seen_whole.clear();
         self.step(Verb::Prune, &Moment::Never);
         let unfinished = |dir: &&&str| there_is(&self.place.path(dir).join("tmp-"));
         assert_eq!(
