@@ -90,6 +90,13 @@ fn main() -> Result<()> {
     let path = dir.path().join("a.redb");
     let database = Database::builder().set_cache_size(256 << 20).create(&path)?;
     let txn = database.begin_write()?;
+    txn.open_table(TABLE)?;
+    txn.commit()?;
+    let empty = RedbStore::live_with_file(&database, &path)?;
+    let nothing =
+        (empty.stamp("table")?.ok_or("the store cannot tell")?, all(new_baseline(&empty)?, true)?.0);
+    drop(empty);
+    let txn = database.begin_write()?;
     {
         let mut order: Vec<u64> = (0..rows).collect();
         order.sort_by_cached_key(|i| key(*i));
@@ -106,6 +113,10 @@ fn main() -> Result<()> {
     let scan = || all(store.scan("table", None, None)?, false);
     measured("a scan", scan)?;
     measured("a scan again", scan)?;
+    measured("all rows are new", || {
+        let changes = store.changes("table", &nothing.0)?;
+        edits(&mut *changes.ok_or("the store cannot tell")?, &nothing.1)
+    })?;
     let mut old = store.stamp("table")?.ok_or("the store cannot tell")?;
     let (mut baseline, len) = measured("the baseline", || all(new_baseline(&store)?, true))?;
     println!("{rows} rows, a baseline of {len} bytes: {:.3} %", len as f64 / (rows * 232) as f64 * 100.0);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::edits::{Kept, both, keep, rows, tells, write};
-use redb::{Database, Durability};
+use redb::{ConcurrencyMode, Database, Durability, ReadableTableMetadata};
 use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom_store::redb::RedbStore;
 use strongroom_store::{ErrorCode, Store};
@@ -104,6 +104,81 @@ fn commits_in_memory_only_are_seen() {
     let now = all(&store);
     assert_eq!(now.entries.len(), 3001);
     tells(&store, "table", &before, &now, 1000, 1000).expect("the store can tell");
+}
+
+#[test]
+fn an_application_may_share_its_database_with_other_processes() {
+    for mode in [ConcurrencyMode::SingleWriter, ConcurrencyMode::MultiWriter] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.redb");
+        let database = Database::builder().set_concurrency_mode(mode).create(&path).unwrap();
+        write(&database, 0..3000, 1);
+        let before = all(&RedbStore::live_with_file(&database, &path).unwrap());
+        assert_eq!(before, all(&RedbStore::open(&path).unwrap()));
+        write(&database, [5, 9000], 2);
+        let store = RedbStore::live_with_file(&database, &path).unwrap();
+        let now = all(&store);
+        tells(&store, "table", &before, &now, 1000, 1000).expect("the store can tell");
+        write(&database, 9000..9300, 3);
+        let later = RedbStore::open(&path).unwrap();
+        tells(&later, "table", &now, &all(&later), 1000, 1000).expect("the store can tell");
+        // The moment before is still there.
+        tells(&store, "table", &before, &now, 1000, 1000).expect("the store can tell");
+    }
+}
+
+#[test]
+fn a_database_that_is_repaired_quickly_still_is_after_a_backup() {
+    for quick in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("a.redb"), dir.path().join("b.redb"));
+        let database = Database::create(&path).unwrap();
+        let mut txn = database.begin_write().unwrap();
+        txn.set_quick_repair(quick);
+        rows::insert(&txn, 0..3000, 1);
+        txn.commit().unwrap();
+        let _store = RedbStore::live_with_file(&database, &path).unwrap();
+        // As after a crash.
+        std::fs::copy(&path, &copy).unwrap();
+        let all_was_read = std::sync::Arc::new(AtomicBool::new(false));
+        let flag = std::sync::Arc::clone(&all_was_read);
+        let builder = &mut Database::builder();
+        drop(builder.set_repair_callback(move |_| flag.store(true, Ordering::Relaxed)).open(&copy).unwrap());
+        assert_eq!(all_was_read.load(Ordering::Relaxed), !quick);
+    }
+}
+
+#[test]
+fn tables_by_the_thousand_have_a_stamp_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.redb");
+    let database = Database::create(&path).unwrap();
+    let change = |tables: std::ops::Range<usize>| {
+        let txn = database.begin_write().unwrap();
+        for i in tables {
+            let name = format!("table {i}");
+            let mut table = txn.open_table(redb::TableDefinition::<u64, u64>::new(&name)).unwrap();
+            if i % 3 > 0 {
+                let len = table.len().unwrap();
+                table.insert(len, len).unwrap();
+            }
+        }
+        txn.commit().unwrap();
+    };
+    let stamps = || {
+        let store = RedbStore::live_with_file(&database, &path).unwrap();
+        let tables = store.tables().unwrap();
+        let stamp = |table: &strongroom_store::Table| {
+            (table.name.clone(), store.stamp(&table.name).unwrap().unwrap())
+        };
+        tables.iter().map(stamp).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    change(0..2000);
+    let before = stamps();
+    change(1000..1009);
+    let after = stamps();
+    let changed: Vec<_> = before.keys().filter(|name| before[*name] != after[*name]).collect();
+    assert_eq!((before.len(), after.len(), changed.len()), (2000, 2000, 6), "{changed:?}");
 }
 
 #[test]

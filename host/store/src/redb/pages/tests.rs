@@ -162,6 +162,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<u16>().prop_map(usize::from), 1..20usize).prop_map(|(at, n)| Step::Scatter(at, n)),
         2 => (any::<u16>().prop_map(usize::from), 500..4000usize).prop_map(|(at, n)| Step::Scatter(at, n)),
         3 => (any::<u16>(), 500..8000usize).prop_map(|(at, n)| Step::Stretch(at, n)),
+        1 => (any::<u16>(), 20_000..40_000usize).prop_map(|(at, n)| Step::Stretch(at, n)),
         3 => (any::<u16>(), 1..20_000usize).prop_map(|(at, n)| Step::Remove(at, n)),
         1 => Just(Step::Everything),
         1 => (5000..2_000_000usize).prop_map(Step::Large),
@@ -170,7 +171,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The windows are small in tests, so that whatever is larger than one is tried.
     #[test]
