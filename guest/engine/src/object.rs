@@ -18,7 +18,7 @@ pub(crate) const HEADER: usize = 56;
 pub(crate) const CONTENT_MAX: usize = 2 << 20;
 
 /// In the encoding: the payload is the id of a base and an edit script, which is encoded as the rest says.
-const DELTA: u8 = 2;
+pub(crate) const DELTA: u8 = 2;
 
 /// Makes objects, one after another.
 #[derive(Default)]
@@ -200,7 +200,7 @@ impl<'a> Stored<'a> {
 }
 
 /// Gives back the content of an object that fills `stored`, which must be of this kind, have this id, and be stored whole.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn decode(kind: Kind, id: Id, stored: &[u8]) -> Result<Vec<u8>> {
     let stored = Stored::parse(stored)?;
     if stored.id != id || stored.kind != kind || stored.base.is_some() {

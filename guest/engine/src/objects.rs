@@ -114,7 +114,8 @@ impl<'a> Objects<'a> {
         self.chain_at(kind, id, place)?.into_content()
     }
 
-    /// The content of an object, checked, with what it takes to store another as a delta of it.
+    /// The content of an object, checked, with what it takes to store another as a delta of it. Whoever cannot have it
+    /// stores the other whole.
     pub(crate) fn read_base(&self, kind: Kind, id: Id) -> Result<Base> {
         let place = self.find(&id)?;
         let place = place.ok_or_else(|| Error::new(Code::NotFound, format!("object {id} is in no pack")))?;

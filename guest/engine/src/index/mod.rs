@@ -15,6 +15,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 pub(crate) use block::Block;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use file::IndexWriter;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
 pub(crate) use losses::mark as losses;
 pub(crate) use mend::{make_durable, mend};

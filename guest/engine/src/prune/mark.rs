@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::bits::Bits;
 use super::listing::{Listings, Spot};
-use super::plan::is_sound;
+use super::plan::blame;
 use crate::catalog;
 use crate::error::{Code, Place, Result};
 use crate::id::{Id, Kind};
@@ -206,7 +206,7 @@ impl Marker<'_, '_> {
                 match self.objects.read_elsewhere(kind, *id)? {
                     Some(content) => content,
                     None => {
-                        self.blame(id, &mut BTreeSet::new())?;
+                        blame(self.vault, self.listings, id, &mut self.marked.bad)?;
                         self.lose(id, e.message);
                         return Ok(None);
                     }
@@ -271,23 +271,6 @@ impl Marker<'_, '_> {
             }
         }
         Ok(Some(*first))
-    }
-
-    /// Notes which of the places of an object, or else of what it rests on, are not what was written.
-    fn blame(&mut self, id: &Id, seen: &mut BTreeSet<Id>) -> Result<()> {
-        if !seen.insert(*id) {
-            return Ok(());
-        }
-        for spot in self.listings.find_all(id)? {
-            if !is_sound(self.vault, self.listings, &spot)? {
-                self.marked.bad.insert((*id, self.listings.location(&spot).pack));
-            } else if !spot.entry.mark.is_whole() {
-                for base in self.listings.find_bases(spot.entry.mark)? {
-                    self.blame(&base, seen)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     fn lose(&mut self, id: &Id, what: String) {

@@ -1,8 +1,11 @@
 //! What is to become of each pack.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::listing::{Held, Listings, Spot};
 use super::mark::Marks;
 use crate::error::{Code, Result};
+use crate::id::Id;
 use crate::object::{self, Stored};
 use crate::pack::{self, Entry, OBJECTS_MAX, TARGET, TRAILER};
 use crate::progress::Progress;
@@ -67,6 +70,30 @@ pub(super) fn make(
 /// Whether the object that is said to lie there is what was written, whatever there is to say of what it rests on.
 pub(super) fn is_sound(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<bool> {
     Ok(stored(vault, listings, spot)?.is_some())
+}
+
+/// Notes which places of an object that does not come back are not what was written: those of the object itself, or of
+/// what it rests on.
+pub(super) fn blame(
+    vault: &dyn Vault,
+    listings: &Listings,
+    id: &Id,
+    bad: &mut HashSet<(Id, Id)>,
+) -> Result<()> {
+    let (mut todo, mut seen) = (vec![*id], BTreeSet::new());
+    while let Some(id) = todo.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for spot in listings.find_all(&id)? {
+            if !is_sound(vault, listings, &spot)? {
+                bad.insert((id, listings.location(&spot).pack));
+            } else if !spot.entry.mark.is_whole() {
+                todo.extend(listings.find_bases(spot.entry.mark)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An object as it is stored, if what lies there is what was written.

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::listing::{Listings, Spot};
+use super::listing::Listings;
 use super::mark::Marks;
-use super::plan::{Plan, is_sound, stored};
+use super::plan::{Plan, blame, is_sound, stored};
 use crate::delta::Mark;
 use crate::error::{Place, Result};
 use crate::id::Id;
@@ -133,20 +133,20 @@ impl Sieve<'_> {
         Ok(None)
     }
 
-    /// An object that no listed place gives back counts as absent from now on, so that the next backup heals it.
+    /// An object that no listed place gives back counts as absent from now on, so that the next backup heals it; or what it
+    /// rests on does.
     fn give_up(&self, entry: &Entry, sifted: &mut Sifted) -> Result<()> {
-        let spots: Vec<Spot> = self.listings.find_all(&entry.id)?;
-        for spot in &spots {
+        for spot in &self.listings.find_all(&entry.id)? {
             let path = self.listings.packs[spot.pack].pack.path();
+            let rests = if spot.entry.mark.is_whole() { "" } else { ", or what it is a delta of," };
             let message = format!(
-                "{path} at {}: object {}, which a snapshot needs, is not what was written. The pack stays. The next backup \
-                 writes the object again if the database still holds it; `verify --read-data` says what it costs",
+                "{path} at {}: object {}{rests} is not what was written, and a snapshot needs it. The pack stays. The next \
+                 backup writes the object again if the database still holds it; `verify --read-data` says what it costs",
                 entry.offset, entry.id
             );
             self.progress.log(Level::Warn, &message);
-            sifted.bad.insert((entry.id, self.listings.packs[spot.pack].pack.id));
         }
-        Ok(())
+        blame(self.vault, self.listings, &entry.id, &mut sifted.bad)
     }
 }
 

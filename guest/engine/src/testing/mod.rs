@@ -1,6 +1,7 @@
 //! Vaults and a store in memory, for tests of whatever stands on the engine.
 
 pub mod disk;
+pub mod fuzz;
 mod memory;
 mod model;
 mod tells;

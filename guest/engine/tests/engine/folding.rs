@@ -156,3 +156,57 @@ fn what_lost_its_base_is_named_with_it_and_written_again() {
         assert_holds(&vault, &i32::to_string(&version), store);
     }
 }
+
+/// A rotten base counts as absent once a prune has met it, and so does what rests on it, until it is written again.
+#[test]
+fn a_rotten_base_is_found_by_prune_and_healed_by_backups() {
+    let vault = MemoryVault::default();
+    let versions: Vec<ModelStore> = (0..4u64).map(|version| store_of(500, version)).collect();
+    for (version, store) in (0..).zip(&versions) {
+        backup_with_deltas(&vault, store, &folding(version, with(0))).unwrap();
+    }
+    // A bit of every object of the first backup that is a base.
+    let largest =
+        files(&vault, "packs").into_iter().max_by_key(|path| vault.get(path).unwrap().len()).unwrap();
+    let bases: Vec<[u8; 7]> = files(&vault, "packs")
+        .iter()
+        .flat_map(|path| marks(&vault.get(path).unwrap()))
+        .filter(|(_, mark)| mark[7] > 0)
+        .map(|(_, mark)| mark[..7].try_into().unwrap())
+        .collect();
+    let mut pack = vault.get(&largest).unwrap();
+    let mut spoilt = 0;
+    for at in 0..pack.len() - 56 {
+        if pack[at..].starts_with(b"SRo1") && bases.iter().any(|base| pack[at + 16..].starts_with(base)) {
+            pack[at + 60] ^= 1;
+            spoilt += 1;
+        }
+    }
+    assert!(spoilt > 0);
+    vault.put(&largest, pack);
+    assert!(!verify(&vault).damage.is_empty());
+    // The first prune meets what is above the leaves, and refuses; when that is healed, the next one meets the leaves.
+    for (version, store) in [(10, &versions[3]), (11, &versions[3]), (12, &versions[0]), (13, &versions[0])] {
+        let everything = strongroom_engine::Prune { max_unused: 0, dry_run: false };
+        let pruned = strongroom_engine::prune(&vault, everything, &Silent);
+        assert!(pruned.is_ok() || pruned.unwrap_err().code == Code::Damaged);
+        try_backup(&vault, store, &folding(version, with(0))).unwrap();
+    }
+    assert_holds(&vault, "13", &versions[0]);
+    for (version, store) in (0..).zip(&versions) {
+        assert!(restore(&vault, &i32::to_string(&version)).unwrap() == store.tables, "{version}");
+    }
+}
+
+fn store_of(row: u64, version: u64) -> ModelStore {
+    let of = |n: u64| if n == row { version } else { 0 };
+    one_table((0..1000u64).map(|n| (n.to_be_bytes().to_vec(), Random(n << 32 | of(n)).bytes(120))).collect())
+}
+
+/// Ids and marks in the list of a pack.
+fn marks(pack: &[u8]) -> Vec<([u8; 32], [u8; 8])> {
+    let end = pack.len() - 16;
+    let objects = u32::from_le_bytes(pack[end + 8..end + 12].try_into().unwrap()) as usize;
+    let entries = pack[end - 48 * objects..end].chunks(48);
+    entries.map(|entry| (entry[..32].try_into().unwrap(), entry[40..].try_into().unwrap())).collect()
+}
