@@ -238,7 +238,11 @@ impl Look<'_> {
             }
             whole => whole?,
         };
-        if !whole {
+        if whole {
+            // What another table said of it was wrong. It would be opened again wherever it stands, and it may stand in
+            // more places than can be counted.
+            self.spoilt.remove(&node.id);
+        } else {
             self.spoilt.insert(node.id, self.turn);
         }
         Ok(whole)

@@ -103,7 +103,9 @@ fn replay(name: &str, target: Target, effort: &Effort) {
     assert!(!kept.is_empty(), "nothing is kept in {}", dir.display());
     for input in &kept {
         let _here = Here(name, input);
+        let started = Instant::now();
         target(input);
+        assert!(started.elapsed() < Duration::from_secs(20), "it takes too long");
     }
     let (started, mut random, mut more) = (Instant::now(), Random(effort.seed), 0);
     while more < effort.more && started.elapsed() < effort.time {

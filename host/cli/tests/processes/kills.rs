@@ -138,6 +138,7 @@ impl World {
             Verb::Restore if there("out.redb.partial") => "filling the new file",
             Verb::Restore => "before or after filling the new file",
             _ if !there(&format!("{repo}/lock")) => "without the lock",
+            Verb::Forget => "under the lock",
             _ if wrote("packs") => "writing packs",
             _ if wrote("index") => "writing the index",
             _ if wrote("snapshots") => "about to publish",
