@@ -24,7 +24,8 @@ pub use paths::expand;
 pub use policy::PolicyArgs;
 pub use session::Session;
 pub use verbs::forget::{Forgetting, forget};
-pub use verbs::verify::describe;
+pub use verbs::prune::permille as unused_share;
+pub use verbs::verify::{describe, permille as sample_share};
 
 use args::{Args, Verb};
 

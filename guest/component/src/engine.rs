@@ -86,11 +86,7 @@ impl From<engine::Lost> for wit::Loss {
 
 /// The job in the engine's words, and the name of the store.
 fn job(job: wit::Job) -> Result<(engine::Job, String)> {
-    if let Some((option, _)) = job.options.first() {
-        let message = format!("the engine knows no option {option:?}");
-        return Err(engine::Error::new(Code::Invalid, message).into());
-    }
-    let engine_job = engine::Job {
+    let mut engine_job = engine::Job {
         name: job.name,
         source: job.source,
         tables: job.tables,
@@ -99,9 +95,24 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         time: job.time,
         parts: job.parts,
         part_min: engine::PART_MIN,
+        full_scan: job.full_scan,
+        full_scan_snapshots: engine::FULL_SCAN_SNAPSHOTS,
+        full_scan_days: engine::FULL_SCAN_DAYS,
+        folding: engine::Folding::default(),
     };
-    // A full scan is what every backup does.
-    let _ = job.full_scan;
+    for (option, value) in &job.options {
+        let number = match option.as_str() {
+            "full-scan-snapshots" => &mut engine_job.full_scan_snapshots,
+            "full-scan-days" => &mut engine_job.full_scan_days,
+            _ => {
+                let message = format!("the engine knows no option {option:?}");
+                return Err(engine::Error::new(Code::Invalid, message).into());
+            }
+        };
+        *number = value.parse().map_err(|_| {
+            engine::Error::new(Code::Invalid, format!("option {option:?} is a number, and {value:?} is none"))
+        })?;
+    }
     Ok((engine_job, job.store))
 }
 

@@ -147,9 +147,11 @@ impl VaultFile for File {
             if written == 0 {
                 return Err(error(&self.path, "write", ErrorCode::InsufficientSpace));
             }
+            // A host may do a part of it, and never more.
+            let taken = usize::try_from(written).ok().filter(|taken| *taken <= piece.len());
+            let taken = taken.ok_or_else(|| error(&self.path, "write", ErrorCode::Io))?;
             offset += written;
-            let written = usize::try_from(written).unwrap_or(usize::MAX);
-            bytes = bytes.get(written..).ok_or_else(|| error(&self.path, "write", ErrorCode::Io))?;
+            bytes = &bytes[taken..];
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Reading numbers off a slice without ever running past its end.
+//! Reading numbers off a slice without ever running past its end, and entries as they travel.
 
 /// What is left to read.
 #[derive(Clone, Copy)]
@@ -26,4 +26,14 @@ impl<'a> Cursor<'a> {
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
+}
+
+/// A key and a value in the packed form.
+pub(crate) fn pack(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let lengths = [key.len() as u32, value.len() as u32];
+    let mut packed = Vec::with_capacity(8 + key.len() + value.len());
+    lengths.iter().for_each(|len| packed.extend_from_slice(&len.to_le_bytes()));
+    packed.extend_from_slice(key);
+    packed.extend_from_slice(value);
+    packed
 }

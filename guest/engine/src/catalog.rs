@@ -1,8 +1,8 @@
 //! The tree of tables, and what stands beside it.
 
-use crate::bytes::Cursor;
+use crate::bytes::{Cursor, pack};
 use crate::error::{Code, Error, Place, Result};
-use crate::id::{Id, Kind};
+use crate::id::{Id, Kind, Tree};
 use crate::objects::Objects;
 use crate::snapshot::Snapshot;
 use crate::store;
@@ -11,7 +11,7 @@ use crate::tree::item::{Field, Item, Items};
 use crate::tree::leaves::{LeafSink, Leaves};
 use crate::tree::node::{Ref, Root};
 use crate::tree::spine::Spine;
-use crate::tree::walk::Walk;
+use crate::tree::walk::{Get, Walk};
 
 /// Names and identities of tables are at most this long.
 const NAME_MAX: usize = 64 << 10;
@@ -97,27 +97,25 @@ impl LeafSink for CatalogSink<'_> {
     }
 }
 
+/// A table as it stands in the tree of tables.
+pub(crate) fn entry(table: &Table) -> Vec<u8> {
+    let mut value = Vec::new();
+    value.push(u8::from(table.multimap) | u8::from(table.root.is_some()) << 1);
+    value.extend_from_slice(&(table.identity.len() as u32).to_le_bytes());
+    value.extend_from_slice(&table.identity);
+    value.extend_from_slice(&table.entries.to_le_bytes());
+    value.extend_from_slice(&table.bytes.to_le_bytes());
+    if let Some(root) = table.root {
+        root.encode(&mut value);
+    }
+    pack(table.name.as_bytes(), &value)
+}
+
 /// Writes the tree of tables; `None` if there are none.
 pub(crate) fn write(tables: &[Table], put: &mut dyn Put) -> Result<Option<Root>> {
-    let mut sink = CatalogSink { put, spine: Spine::catalog() };
-    let mut leaves = Leaves::catalog();
-    for table in tables {
-        let mut value = Vec::new();
-        value.push(u8::from(table.multimap) | u8::from(table.root.is_some()) << 1);
-        value.extend_from_slice(&(table.identity.len() as u32).to_le_bytes());
-        value.extend_from_slice(&table.identity);
-        value.extend_from_slice(&table.entries.to_le_bytes());
-        value.extend_from_slice(&table.bytes.to_le_bytes());
-        if let Some(root) = table.root {
-            root.encode(&mut value);
-        }
-        let mut entry = Vec::with_capacity(8 + table.name.len() + value.len());
-        entry.extend_from_slice(&(table.name.len() as u32).to_le_bytes());
-        entry.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        entry.extend_from_slice(table.name.as_bytes());
-        entry.extend_from_slice(&value);
-        leaves.push(&entry, &mut sink)?;
-    }
+    let mut sink = CatalogSink { put, spine: Spine::above(Tree::Catalog, 0) };
+    let mut leaves = Leaves::of(Tree::Catalog);
+    tables.iter().try_for_each(|table| leaves.push(&entry(table), &mut sink))?;
     leaves.end(&mut sink)?;
     let CatalogSink { put, spine } = sink;
     spine.finish(put)
@@ -156,12 +154,12 @@ fn decode(name: &[u8], value: &[u8]) -> Option<Table> {
 }
 
 /// Reads the tables of a snapshot, without what people call their types.
-pub(crate) fn read_tree(objects: &Objects<'_>, snapshot: &Snapshot) -> Result<Vec<Table>> {
+pub(crate) fn read_tree(objects: &dyn Get, snapshot: &Snapshot) -> Result<Vec<Table>> {
     let place = || format!("the tables of snapshot {:?}", snapshot.name);
     if id(snapshot.root) != snapshot.id {
         return Err(Error::damaged("the id is not that of the tree").at(place()));
     }
-    let mut walk = Walk::catalog(snapshot.root);
+    let mut walk = Walk::of(Tree::Catalog, snapshot.root);
     let mut tables = Vec::new();
     while let Some((leaf, content)) = walk.next(objects).place(place())? {
         let items = Items::new(&content).collect::<Result<Vec<_>>>().place(place())?;

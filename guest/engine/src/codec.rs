@@ -2,17 +2,30 @@
 
 use crate::error::{Error, Result};
 
-/// How a payload gives the content back.
+/// How bytes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// It is the content.
+    /// As they are.
     Raw,
-    /// A raw Snappy block.
+    /// As a raw Snappy block.
     Snappy,
 }
 
-/// Number 2, an edit script against another object, is kept free for this version of the format.
-const DELTA: u8 = 2;
+/// No block of so many bytes holds more than this many times as many: a copy of 64 bytes takes three.
+pub(crate) const RATIO_MAX: usize = 22;
+
+/// Makes content smaller. It is kept for one content after another, for its tables and its room.
+pub(crate) struct Encoder {
+    snappy: snap::raw::Encoder,
+    /// Never made smaller, for making it larger fills it with zeros.
+    room: Vec<u8>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { snappy: snap::raw::Encoder::new(), room: Vec::new() }
+    }
+}
 
 impl Encoding {
     pub(crate) fn to_byte(self) -> u8 {
@@ -26,27 +39,11 @@ impl Encoding {
         match byte {
             0 => Ok(Encoding::Raw),
             1 => Ok(Encoding::Snappy),
-            DELTA => {
-                Err(Error::new(crate::Code::NewerFormat, "stored as a delta, which a later version wrote"))
-            }
             other => Err(Error::new(
                 crate::Code::NewerFormat,
                 format!("stored in a way ({other}) that this version does not know"),
             )),
         }
-    }
-}
-
-/// Makes content smaller. It is kept for one content after another, for its tables and its room.
-pub(crate) struct Encoder {
-    snappy: snap::raw::Encoder,
-    /// Never made smaller, for making it larger fills it with zeros.
-    room: Vec<u8>,
-}
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Self { snappy: snap::raw::Encoder::new(), room: Vec::new() }
     }
 }
 
@@ -72,6 +69,11 @@ impl Encoder {
 
 /// Shorter content is not worth the try.
 const SHORT: usize = 64;
+
+/// How many bytes a Snappy block says that it holds.
+pub(crate) fn len_of(block: &[u8]) -> Option<usize> {
+    snap::raw::decompress_len(block).ok()
+}
 
 /// Puts the content of a payload, which has exactly `len` bytes, into `content`; what was there is gone.
 pub(crate) fn decode(encoding: Encoding, payload: &[u8], len: usize, content: &mut Vec<u8>) -> Result<()> {

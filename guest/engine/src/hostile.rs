@@ -68,6 +68,7 @@ fn repository(
         labels: Vec::new(),
         root,
         schema,
+        tracking: None,
     };
     snapshot.write_unfinished(&vault).unwrap();
     vault.rename(&snapshot::unfinished("x"), &snapshot::path("x")).unwrap();
@@ -144,6 +145,59 @@ fn a_node_that_stands_everywhere_is_looked_at_once() {
     let damage = verified(&repository(bomb, no_types(1), Some(leaf))).damage;
     assert_eq!(damage.len(), 1, "{damage:?}");
     assert_eq!(damage[0].tables, ["a"]);
+}
+
+/// The same, and five tables before it, each of which says something wrong of a node on another level.
+#[test]
+fn a_node_of_which_another_table_lies_is_looked_at_once_as_well() {
+    let make = |put: &mut dyn Put| {
+        let mut tables = bomb(put);
+        tables[0].name = "z".into();
+        let mut roots: Vec<Root> = Vec::new();
+        let leaf = put.put(Kind::Node { level: 0 }, LEAF).unwrap();
+        let mut node = Ref { id: leaf, items: 1, entries: 1, bytes: 2, rank: 6 };
+        for level in 1..=5 {
+            let mut content = Vec::new();
+            (0..100).for_each(|_| node.encode(&mut content));
+            let id = put.put(Kind::Node { level }, &content).unwrap();
+            node = Ref { id, items: 100, entries: node.entries * 100, bytes: node.bytes * 100, rank: 6 };
+            roots.push(Root { level, node: Ref { bytes: 1, ..node } });
+        }
+        let lies = roots.into_iter().zip(["a", "b", "c", "d", "e"]);
+        tables.splice(0..0, lies.map(|(root, name)| table(name, Some(root))));
+        tables
+    };
+    let damage = verified(&repository(make, no_types(6), None)).damage;
+    let tables: Vec<&str> = damage.iter().flat_map(|damage| &damage.tables).map(String::as_str).collect();
+    assert_eq!(tables.len(), 5, "{damage:?}");
+    assert!(!tables.contains(&"z"), "{damage:?}");
+}
+
+/// One entry at the end, and before it as many leaves without any as nobody can go through.
+#[test]
+fn nodes_that_hold_nothing_are_damage() {
+    let make = |put: &mut dyn Put| {
+        let id = put.put(Kind::Node { level: 0 }, &[]).unwrap();
+        let mut nothing = Ref { id, items: 0, entries: 0, bytes: 0, rank: 6 };
+        let id = put.put(Kind::Node { level: 0 }, LEAF).unwrap();
+        let mut last = Ref { id, items: 1, entries: 1, bytes: 2, rank: 6 };
+        for level in 1..=5 {
+            let mut content = Vec::new();
+            (0..100).for_each(|_| nothing.encode(&mut content));
+            let id = put.put(Kind::Node { level }, &content).unwrap();
+            last.encode(&mut content);
+            let with_last = put.put(Kind::Node { level }, &content).unwrap();
+            nothing = Ref { id, items: 100, ..nothing };
+            last = Ref { id: with_last, items: 101, ..last };
+        }
+        vec![table("a", Some(Root { level: 5, node: last }))]
+    };
+    let vault = repository(make, no_types(1), None);
+    let damage = verified(&vault).damage;
+    assert!(damage.len() == 1 && damage[0].tables == ["a"], "{damage:?}");
+    let opened = crate::open(&vault, "x").unwrap();
+    let read = opened.entries("a", 0, 1).and_then(|mut entries| crate::Bytes::read(&mut entries, 100));
+    assert_eq!(read.err().map(|e| e.code), Some(Code::Damaged));
 }
 
 #[test]

@@ -21,6 +21,36 @@ pub enum Kind {
     Blob,
     /// A piece of what the store needs to make its tables again, and of what people call its types.
     Schema,
+    /// A node of the tree of what the next backup wants to know of each table.
+    Tracking {
+        /// How far above the entries.
+        level: u8,
+    },
+    /// A node of a tree over what a store wants to be told of an earlier moment of a table.
+    Baseline {
+        /// How far above the entries.
+        level: u8,
+    },
+}
+
+/// What a tree is made of: it gives the kind of its nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tree {
+    Table,
+    Catalog,
+    Tracking,
+    Baseline,
+}
+
+impl Tree {
+    pub(crate) fn kind(self, level: u8) -> Kind {
+        match self {
+            Tree::Table => Kind::Node { level },
+            Tree::Catalog => Kind::Catalog { level },
+            Tree::Tracking => Kind::Tracking { level },
+            Tree::Baseline => Kind::Baseline { level },
+        }
+    }
 }
 
 impl Kind {
@@ -31,6 +61,8 @@ impl Kind {
             Kind::Catalog { level } => [2, level],
             Kind::Blob => [3, 0],
             Kind::Schema => [4, 0],
+            Kind::Tracking { level } => [5, level],
+            Kind::Baseline { level } => [6, level],
         }
     }
 
@@ -41,6 +73,8 @@ impl Kind {
             [2, level] => Some(Kind::Catalog { level }),
             [3, 0] => Some(Kind::Blob),
             [4, 0] => Some(Kind::Schema),
+            [5, level] => Some(Kind::Tracking { level }),
+            [6, level] => Some(Kind::Baseline { level }),
             _ => None,
         }
     }
@@ -52,6 +86,8 @@ impl Kind {
             Kind::Catalog { .. } => b"strongroom 1 catalog",
             Kind::Blob => b"strongroom 1 blob",
             Kind::Schema => b"strongroom 1 schema",
+            Kind::Tracking { .. } => b"strongroom 1 tracking",
+            Kind::Baseline { .. } => b"strongroom 1 baseline",
         };
         let mut key = [0; 32];
         key[..label.len()].copy_from_slice(label);

@@ -12,7 +12,11 @@
 mod backup;
 mod bytes;
 mod catalog;
+mod chain;
 mod codec;
+#[cfg(test)]
+mod cost;
+mod delta;
 mod digest;
 mod error;
 mod forget;
@@ -34,13 +38,17 @@ mod snapshot;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod tracking;
 mod tree;
 mod vault;
 #[cfg(test)]
 mod vectors;
 mod verify;
 
-pub use backup::{Draft, Job, PART_MIN, Plan, copy, draft_tables, prepare, publish, seal};
+pub use backup::{
+    Draft, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Folding, Job, PART_MIN, Plan, copy, draft_tables, prepare,
+    publish, seal,
+};
 pub use catalog::Table as SnapshotTable;
 pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};

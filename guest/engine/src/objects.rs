@@ -1,19 +1,22 @@
 //! Content by id, whatever file it lies in.
 
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::collections::VecDeque;
 
-use crate::error::{Code, Error, Place, Result};
+use crate::chain::{Chain, Link};
+use crate::delta::{Base, DEPTH_MAX};
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
-use crate::object;
+use crate::object::{self, Stored};
 use crate::pack;
 use crate::tree::node::Ref;
+use crate::tree::old::Bases;
 use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
-/// Packs that are held open.
-const OPEN_PACKS: usize = 8;
+/// Packs that are held open. What an object rests on lies in the packs of as many backups.
+const OPEN_PACKS: usize = 64;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
 
@@ -37,9 +40,19 @@ impl<'a> Objects<'a> {
         Ok(Self { vault, index: RefCell::new(Index::open(vault)?), open: RefCell::default() })
     }
 
+    /// The index that it goes by.
+    pub(crate) fn index(&self) -> cell::Ref<'_, Index<'a>> {
+        self.index.borrow()
+    }
+
     /// Where an object lies.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
         self.index.borrow().find_anywhere(id)
+    }
+
+    /// All places where this object is said to lie.
+    pub(crate) fn places(&self, id: &Id) -> Result<Vec<Location>> {
+        self.index.borrow().find_all(id)
     }
 
     /// Reads the index again: another run may have moved things.
@@ -98,14 +111,79 @@ impl<'a> Objects<'a> {
 
     /// The content of an object that lies here, checked.
     pub(crate) fn read_at(&self, kind: Kind, id: Id, place: Location) -> Result<Vec<u8>> {
-        let path = pack::path(place.pack);
+        self.chain_at(kind, id, place)?.into_content()
+    }
+
+    /// The content of an object, checked, with what it takes to store another as a delta of it. Whoever cannot have it
+    /// stores the other whole.
+    pub(crate) fn read_base(&self, kind: Kind, id: Id) -> Result<Base> {
+        let place = self.find(&id)?;
+        let place = place.ok_or_else(|| Error::new(Code::NotFound, format!("object {id} is in no pack")))?;
+        let chain = self.chain_at(kind, id, place)?;
+        let (content, depth) = (chain.content()?, chain.depth());
+        let full = (depth == DEPTH_MAX).then_some((chain.full.id, chain.full.body));
+        if let Some((id, content)) = &full {
+            object::check(kind, *id, content)?;
+        }
+        Ok(Base { kind, id, content, depth, full })
+    }
+
+    /// Whether an object gives its content back.
+    pub(crate) fn gives_back(&self, stored: &Stored<'_>) -> Result<bool> {
+        match self.chain_of(Link::new(stored)?).and_then(Chain::into_content) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn chain_at(&self, kind: Kind, id: Id, place: Location) -> Result<Chain> {
+        self.chain_of(self.link(kind, id, place)?)
+    }
+
+    /// An object and all that it rests on. Every one rests on fewer than the one before, so this ends.
+    fn chain_of(&self, link: Link) -> Result<Chain> {
+        let mut deltas = Vec::new();
+        let mut link = link;
+        while let Some(base) = link.base {
+            let below = self.base_of(&link, base)?;
+            deltas.push(link);
+            link = below;
+        }
+        Ok(Chain { deltas, full: link })
+    }
+
+    /// What a delta rests on, from whichever place gives it back.
+    fn base_of(&self, delta: &Link, base: Id) -> Result<Link> {
+        let rests = |e: Error| e.at(format_args!("object {} is a delta of {base}", delta.id));
+        let depth = delta.mark.depth();
+        let Some(first) = self.index.borrow().find_below(&base, depth)? else {
+            return Err(rests(Error::new(Code::NotFound, "which is in no pack that is there".to_owned())));
+        };
+        let first = match self.link(delta.kind, base, first) {
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => e,
+            read => return read.map_err(rests),
+        };
+        for place in self.index.borrow().find_all(&base)? {
+            if place.mark.depth() < depth
+                && let Ok(link) = self.link(delta.kind, base, place)
+            {
+                return Ok(link);
+            }
+        }
+        Err(rests(first))
+    }
+
+    /// What is stored at this place: an object of this kind and id.
+    fn link(&self, kind: Kind, id: Id, place: Location) -> Result<Link> {
+        let path = || pack::path(place.pack);
         let mut open = self.open.borrow_mut();
         let at = open.iter().position(|pack| pack.id == place.pack);
         let pack = match at.and_then(|at| open.remove(at)) {
             Some(pack) => pack,
             None => {
-                let file = self.vault.open(&path).map_err(|e| match e.code {
-                    Code::NotFound => Error::new(Code::NotFound, format!("{path} is gone")),
+                let file = self.vault.open(&path()).map_err(|e| match e.code {
+                    Code::NotFound => Error::new(Code::NotFound, format!("{} is gone", path())),
                     _ => e,
                 })?;
                 OpenPack { id: place.pack, file, window_at: 0, window: Vec::new() }
@@ -116,10 +194,19 @@ impl<'a> Objects<'a> {
         }
         open.push_back(pack);
         let pack = open.back_mut().expect("it was pushed");
-        // Leaves and pieces follow each other; nodes above them are read alone.
-        let ahead = matches!(kind, Kind::Node { level: 0 } | Kind::Blob);
-        let read = pack.with(place, ahead, |stored| object::decode(kind, id, stored));
-        read.place(format_args!("{path} at {}", place.offset))
+        // Leaves and pieces follow each other; nodes above them are read alone, and so are deltas.
+        let ahead = matches!(kind, Kind::Node { level: 0 } | Kind::Blob) && place.mark.is_whole();
+        let read = pack.with(place, ahead, |bytes| {
+            let stored = Stored::parse(bytes)?;
+            if stored.id != id || stored.kind != kind {
+                return Err(Error::damaged(format!("another object stands where {id} should be")));
+            }
+            if stored.mark != place.mark {
+                return Err(Error::damaged(format!("object {id} rests on another than the index says")));
+            }
+            Link::new(&stored)
+        });
+        read.map_err(|e| e.at(format_args!("{} at {}", path(), place.offset)))
     }
 }
 
@@ -154,6 +241,16 @@ impl OpenPack {
             return Err(Error::damaged("the pack is cut off"));
         }
         use_it(&self.window[range])
+    }
+}
+
+impl Bases for Objects<'_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.read_base(kind, node.id).or_else(|_| {
+            // It may lie elsewhere too; nothing is made a delta of it then.
+            let content = self.read(kind, node.id)?;
+            Ok(Base { kind, id: node.id, content, depth: DEPTH_MAX, full: None })
+        })
     }
 }
 

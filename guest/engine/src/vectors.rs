@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::pack as pack_entry;
 use crate::catalog::{self, Schema, Table};
+use crate::delta::{self, Mark};
 use crate::error::Result;
-use crate::id::{Id, Kind};
+use crate::id::{self, Id, Kind};
 use crate::index;
 use crate::object;
 use crate::pack::{self, Entry, Pack};
+use crate::tracking::{self, Track};
 use crate::tree::Put;
 use crate::tree::leaves::{LeafSink, Leaves, Mode};
 use crate::tree::node::{Ref, Root};
@@ -43,6 +46,8 @@ fn kind(name: &str, level: &str) -> Kind {
         "catalog" => Kind::Catalog { level },
         "blob" => Kind::Blob,
         "schema" => Kind::Schema,
+        "tracking" => Kind::Tracking { level },
+        "baseline" => Kind::Baseline { level },
         _ => panic!("{name}"),
     }
 }
@@ -70,16 +75,15 @@ impl LeafSink for Tree<'_> {
 }
 
 fn table(words: &[&str], kept: &mut Kept) -> Option<Root> {
-    let mut leaves = Leaves::new(words[0] == "multimap", Mode::Cut);
-    let mut tree = Tree(kept, Spine::new());
-    for entry in &words[1..] {
+    let leaves = Leaves::new(words[0] == "multimap", Mode::Cut);
+    cut(leaves, Spine::new(), &words[1..], kept)
+}
+
+fn cut(mut leaves: Leaves, spine: Spine, entries: &[&str], kept: &mut Kept) -> Option<Root> {
+    let mut tree = Tree(kept, spine);
+    for entry in entries {
         let (key, value) = entry.split_once(':').unwrap();
-        let (key, value) = (bytes(key), bytes(value));
-        for part in
-            [&(key.len() as u32).to_le_bytes(), &(value.len() as u32).to_le_bytes(), &key[..], &value[..]]
-        {
-            leaves.push(part, &mut tree).unwrap();
-        }
+        leaves.push(&pack_entry(&bytes(key), &bytes(value)), &mut tree).unwrap();
     }
     leaves.end(&mut tree).unwrap();
     let Tree(kept, spine) = tree;
@@ -120,6 +124,13 @@ fn answer(question: &str) -> String {
             let root = catalog::write(&[table], &mut kept).unwrap().unwrap();
             hex(&kept.0[&root.node.id])
         }
+        "tracking" => {
+            let kind = id::Tree::Baseline;
+            let baseline = (words[4..] != ["none"])
+                .then(|| cut(Leaves::of(kind), Spine::above(kind, 0), &words[4..], &mut kept));
+            let track = Track { stamp: bytes(words[3]), baseline };
+            hex(&tracking::entry(std::str::from_utf8(&bytes(words[1])).unwrap(), id(words[2]), &track))
+        }
         "schema" => {
             let text = |at: usize| String::from_utf8(bytes(words[at])).unwrap();
             let schema = Schema { template: bytes(words[1]), types: vec![(text(2), text(3))] };
@@ -129,7 +140,7 @@ fn answer(question: &str) -> String {
         "object" => {
             let (kind, content) = (kind(words[1], words[2]), bytes(words[3]));
             let mut stored = Vec::new();
-            object::Encoder::default().encode(kind, &content, &mut stored).unwrap();
+            object::Encoder::default().encode(kind, &content, None, &mut stored).unwrap();
             assert_eq!(object::decode(kind, kind.id_of(&content), &stored).unwrap(), content);
             hex(&stored)
         }
@@ -138,14 +149,37 @@ fn answer(question: &str) -> String {
             let kind = Kind::from_bytes([stored[4], stored[5]]).unwrap();
             hex(&object::decode(kind, Id(stored[16..48].try_into().unwrap()), &stored).unwrap())
         }
+        "delta" => {
+            let (stored, base) = (bytes(words[1]), bytes(words[2]));
+            let stored = object::Stored::parse(&stored).unwrap();
+            let content = delta::apply(&stored.body().unwrap(), &base, stored.len()).unwrap();
+            assert_eq!(stored.base, Some(stored.kind.id_of(&base)));
+            object::check(stored.kind, stored.id, &content).unwrap();
+            hex(&content)
+        }
+        "mark" => hex(&object::Stored::parse(&bytes(words[1])).unwrap().mark.to_bytes()),
+        "apply" => {
+            let applied = delta::apply(&bytes(words[1]), &bytes(words[2]), number(words[3]));
+            applied.map_or("none".to_owned(), |content| hex(&content))
+        }
         "pack" => {
-            let entry = Entry { id: id(words[1]), offset: number(words[2]), len: number(words[3]), base: 0 };
+            let entry = Entry {
+                id: id(words[1]),
+                offset: number(words[2]),
+                len: number(words[3]),
+                mark: Mark::WHOLE,
+            };
             let (end, name) = pack::end_of_pack(&[entry]);
             format!("{} {name}", hex(&end))
         }
         "index" => {
             let pack = Pack { id: id(words[1]), len: number(words[2]), objects: 1 };
-            let entry = Entry { id: id(words[3]), offset: number(words[4]), len: number(words[5]), base: 0 };
+            let entry = Entry {
+                id: id(words[3]),
+                offset: number(words[4]),
+                len: number(words[5]),
+                mark: Mark::WHOLE,
+            };
             let (file, name) = index::file_of_one(pack, entry);
             format!("{} {name}", hex(&file))
         }

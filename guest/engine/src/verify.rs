@@ -11,6 +11,7 @@ use crate::pack;
 use crate::progress::{Progress, advance};
 use crate::repository;
 use crate::snapshot::{self, Snapshot};
+use crate::tracking;
 use crate::tree::item::{Items, PIECE};
 use crate::tree::node::{Ref, refs};
 use crate::vault::Vault;
@@ -91,6 +92,11 @@ pub fn verify(
     }
     for snapshot in &snapshots {
         look.snapshot(snapshot)?;
+    }
+    if depth == Depth::Data && which.is_none() {
+        for snapshot in snapshot::newest(&snapshots) {
+            look.tracking(snapshot)?;
+        }
     }
     let found = look.found.into_iter().map(|((file, what), at)| {
         let Costs { snapshots, tables, entries } = at;
@@ -210,6 +216,16 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// Looks at what the next backup wants to know. Damage costs it a scan, and nobody any data.
+    fn tracking(&mut self, snapshot: &Snapshot) -> Result<()> {
+        if let Some(tracking) = &snapshot.tracking {
+            let read = tracking::check(&self.objects, tracking.root, self.progress)?;
+            self.verified.bytes += read.bytes;
+            self.found.extend(read.damage.map(|damage| (damage, Costs::default())));
+        }
+        Ok(())
+    }
+
     /// Looks at a node and at what is below it; `true` if all of that is whole.
     fn node(&mut self, kind: Kind, node: &Ref) -> Result<bool> {
         // A leaf of so many bytes may have pieces, which only it names.
@@ -234,7 +250,11 @@ impl Look<'_> {
             }
             whole => whole?,
         };
-        if !whole {
+        if whole {
+            // What another table said of it was wrong. It would be opened again wherever it stands, and it may stand in
+            // more places than can be counted.
+            self.spoilt.remove(&node.id);
+        } else {
             self.spoilt.insert(node.id, self.turn);
         }
         Ok(whole)
@@ -280,6 +300,11 @@ impl Look<'_> {
             let what = format!("object {id} is in no pack that is there");
             return Ok(self.spoil(id, String::new(), what, entries));
         };
+        // Where there is a place of it that rests on nothing, the others do not matter.
+        let place = match place.mark.is_whole() {
+            true => place,
+            false => self.objects.index().find_below(&id, 1)?.unwrap_or(place),
+        };
         let path = pack::path(place.pack);
         match self.pack(place.pack)? {
             None => {
@@ -293,6 +318,9 @@ impl Look<'_> {
             Some(_) => {}
         }
         self.verified.objects += u64::from(new);
+        if let Some(wrong) = self.base(kind, id, place)? {
+            return self.elsewhere(kind, id, path, wrong, entries);
+        }
         if !must_read && !self.is_due(&id) {
             return Ok(Object::There(None));
         }
@@ -309,6 +337,27 @@ impl Look<'_> {
             }
             Err(e) => Err(e),
         }
+    }
+
+    /// Looks at what an object rests on; what is wrong with that, if something is.
+    fn base(&mut self, kind: Kind, id: Id, place: Location) -> Result<Option<Error>> {
+        if place.mark.is_whole() {
+            return Ok(None);
+        }
+        let mut wrong =
+            Error::new(Code::NotFound, format!("object {id} is a delta of one that is in no pack"));
+        let bases: BTreeSet<Id> =
+            self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
+        for base in bases {
+            match self.object(kind, base, false, None)? {
+                Object::Spoilt => {
+                    wrong.message =
+                        format!("object {id} is a delta of object {base}, which is damaged or missing");
+                }
+                Object::Known | Object::There(_) => return Ok(None),
+            }
+        }
+        Ok(Some(wrong))
     }
 
     /// Where an object lies: in a pack that is there, if a prune beside this has not just moved it once more.

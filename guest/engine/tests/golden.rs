@@ -9,8 +9,10 @@ mod independent;
 use std::path::{Path, PathBuf};
 
 use independent::{Entry, Files, Repository, Table, hex};
-use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
-use strongroom_engine::{Depth, Job, Silent, Sink};
+use strongroom_engine::testing::{
+    MemoryVault, ModelStore, ModelTable, Restored, RestoringSink, backup_with_deltas,
+};
+use strongroom_engine::{Depth, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Job, Silent, Sink};
 
 fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -25,6 +27,10 @@ fn filler(seed: u32, len: usize) -> Vec<u8> {
     };
     (0..len).map(step).collect()
 }
+
+/// Snapshots that are stored as deltas, where a number of parts would be.
+const DELTAS: u32 = 0;
+const VERSIONS: [&str; 11] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
 
 /// What the golden repository holds: in the order in which they were backed up, a name, in how many parts, and the
 /// tables.
@@ -56,7 +62,20 @@ fn contents() -> Vec<(&'static str, u32, ModelStore)> {
     rows.push((b"new".to_vec(), b"row".to_vec()));
     second.tables.get_mut("rows").unwrap().entries = rows;
     second.tables.remove("empty");
-    vec![("first", 1, first), ("nothing", 0, ModelStore::default()), ("second", 4, second)]
+    // Rows that change again and again, so that chains of deltas come to an end.
+    let version = |number: u32| {
+        let mut store = second.clone();
+        let rows = &mut store.tables.get_mut("rows").unwrap().entries;
+        for (at, row) in rows.iter_mut().enumerate().skip(40).step_by(97).take(4) {
+            row.1 = filler(number * 1000 + at as u32, 30 + (number * 7) as usize % 20);
+        }
+        rows.insert(500, ((500_000 + number).to_be_bytes().to_vec(), filler(number, 20)));
+        store
+    };
+    let mut all =
+        vec![("first", 1, first), ("nothing", 0, ModelStore::default()), ("second", 4, second.clone())];
+    all.extend(VERSIONS.into_iter().zip(1..).map(|(name, number)| (name, DELTAS, version(number))));
+    all
 }
 
 fn make() -> MemoryVault {
@@ -71,7 +90,15 @@ fn make() -> MemoryVault {
             time: 1_750_000_000 + number,
             parts,
             part_min: 1,
+            full_scan: false,
+            full_scan_snapshots: FULL_SCAN_SNAPSHOTS,
+            full_scan_days: FULL_SCAN_DAYS,
+            folding: strongroom_engine::Folding { files: 3, ..Default::default() },
         };
+        if VERSIONS.contains(&name) {
+            backup_with_deltas(&vault, &store, &job).unwrap();
+            continue;
+        }
         let plan = strongroom_engine::prepare(&vault, &store, &job, &Silent).unwrap();
         assert_eq!(plan.parts, parts);
         let copy = |part| strongroom_engine::copy(&vault, &store, &plan.state, part, &Silent).unwrap();
@@ -154,7 +181,15 @@ fn the_vectors_of_the_format_are_right() {
             }
             ["content", object] => {
                 let object = bytes(object);
-                hex(&independent::read_object(object[16..48].try_into().unwrap(), &object).2)
+                hex(&independent::read_object(object[16..48].try_into().unwrap(), &object, None).2)
+            }
+            ["delta", object, base] => {
+                let (object, base) = (bytes(object), bytes(base));
+                let base = Some((object[4], object[5], &base[..]));
+                hex(&independent::read_object(object[16..48].try_into().unwrap(), &object, base).2)
+            }
+            ["apply", script, base, _] if expected != "none" => {
+                hex(&independent::apply(&bytes(script), &bytes(base)))
             }
             _ => continue,
         };
@@ -168,13 +203,14 @@ fn the_vectors_of_the_format_are_right() {
 #[test]
 fn the_golden_repository_is_read_by_whoever_knows_the_format() {
     let files = golden();
-    assert!(files.values().map(Vec::len).sum::<usize>() < 100_000);
+    assert!(files.values().map(Vec::len).sum::<usize>() < 150_000);
 
     // By one who knows the format alone.
     let repository = Repository::open(&files);
     repository.check_index();
     let snapshots = repository.snapshots();
     assert_eq!(snapshots.len(), contents().len());
+    assert_eq!(repository.depths(), (0..=8).collect());
     for (name, _, store) in contents() {
         let snapshot = &snapshots[name];
         assert!(snapshot.tables == tables(&store), "{name} holds something else");
@@ -190,7 +226,7 @@ fn the_golden_repository_is_read_by_whoever_knows_the_format() {
     let vault = MemoryVault::default();
     files.iter().for_each(|(path, content)| vault.put(path, content.clone()));
     let verified = strongroom_engine::verify(&vault, None, Depth::Data, &Silent).unwrap();
-    assert!(verified.damage.is_empty() && verified.snapshots == 3, "{verified:?}");
+    assert!(verified.damage.is_empty() && verified.snapshots as usize == contents().len(), "{verified:?}");
     for (name, _, store) in contents() {
         let mut restored = Restored::new();
         let into = &mut restored;
@@ -215,5 +251,5 @@ fn the_golden_repository_is_read_by_whoever_knows_the_format() {
     let fresh = files_of(&fresh);
     let repository = Repository::open(&fresh);
     repository.check_index();
-    assert_eq!(repository.snapshots().len(), 3);
+    assert_eq!(repository.snapshots().len(), contents().len());
 }

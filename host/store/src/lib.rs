@@ -6,6 +6,10 @@
 
 use std::path::PathBuf;
 
+// The helpers in `tests/` name this crate.
+#[cfg(test)]
+extern crate self as strongroom_store;
+
 mod error;
 pub mod frame;
 pub mod redb;
@@ -91,7 +95,7 @@ pub trait Entries: Send {
 /// followed by n new entries in the packed form; n is a u64 LE above zero. Together they use up the old entries exactly.
 ///
 /// The old baseline is offered piece by piece, and between the pieces both streams of edits are read until they are
-/// empty. Every call may answer [`ErrorCode::Unsupported`]: the store cannot tell after all, and the table is scanned.
+/// empty, in turn and the entries first: both are made in step, and what is not read is held. Every call may answer [`ErrorCode::Unsupported`]: the store cannot tell after all, and the table is scanned.
 pub trait Changes: Send {
     /// Takes the next bytes of the old baseline, cut anywhere; none: this was all of it.
     fn offer(&mut self, baseline: &[u8]) -> Result<()>;

@@ -3,16 +3,20 @@
 
 mod common;
 
+use common::edits::{keep, tells};
 use common::{copy, scan};
 use redb::{Builder, ConcurrencyMode, TableDefinition};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom_store::redb::RedbStore;
 use strongroom_store::{ErrorCode, Store};
 
 const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("table");
 const ROWS: u64 = 3000;
+/// Of which a commit changes a few rows.
+const FEW: TableDefinition<u64, &[u8]> = TableDefinition::new("few");
 
 /// Not a test: the application in another process. It commits a generation for every line that it reads.
 #[test]
@@ -26,12 +30,16 @@ fn writer() {
         _ => ConcurrencyMode::ExclusiveWriter,
     };
     let database = Builder::new().set_concurrency_mode(mode).create(path).unwrap();
-    for generation in 1.. {
+    for generation in (1..=250).cycle() {
         let txn = database.begin_write().unwrap();
         {
             let mut table = txn.open_table(TABLE).unwrap();
             for i in 0..ROWS {
                 table.insert(i, [generation; 100].as_slice()).unwrap();
+            }
+            let mut few = txn.open_table(FEW).unwrap();
+            for i in 0..if generation == 1 { ROWS } else { 5 } {
+                few.insert(i * 599 * u64::from(generation) % ROWS, [generation; 100].as_slice()).unwrap();
             }
         }
         txn.commit().unwrap();
@@ -167,4 +175,44 @@ fn an_application_may_start_in_a_shared_mode_while_a_backup_reads() {
     writer.commit();
     assert_eq!(generations(&store), [1]);
     writer.stop();
+}
+
+#[test]
+fn what_changed_is_told_beside_a_writer_that_never_rests() {
+    for mode in ["single", "multi"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.redb");
+        let mut writer = Writer::start(&path, mode);
+        let stop = AtomicBool::new(false);
+        let look = || {
+            let store = RedbStore::open(&path).unwrap();
+            // All of one commit.
+            generations(&store);
+            let kept =
+                ["few", "table"].map(|table| keep(&store, table).unwrap().expect("the store can tell"));
+            (store, kept)
+        };
+        let (_, mut before) = look();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    writer.commit();
+                }
+                writer
+            });
+            for _ in 0..20 {
+                let (store, now) = look();
+                for ((table, before), now) in ["few", "table"].iter().zip(&before).zip(&now) {
+                    tells(&store, table, before, now, 3000, 3000).expect("the store can tell");
+                }
+                before = now;
+            }
+            stop.store(true, Ordering::Relaxed);
+            writer.join().unwrap().stop();
+        });
+        let (store, now) = look();
+        for ((table, before), now) in ["few", "table"].iter().zip(&before).zip(&now) {
+            tells(&store, table, before, now, 3000, 3000).expect("the store can tell");
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 pub(crate) const MAX_UNUSED: u32 = 50;
 
 /// `5%`, `0.5`: percent as thousandths.
-fn permille(text: &str) -> Result<u32, String> {
+pub fn permille(text: &str) -> Result<u32, String> {
     let percent: Option<f64> = text.strip_suffix('%').unwrap_or(text).parse().ok();
     let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
     percent

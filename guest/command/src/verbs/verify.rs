@@ -109,7 +109,7 @@ pub fn describe(differences: &[Difference]) -> anyhow::Result<()> {
 }
 
 /// `5%`, `0.5%` in thousandths.
-fn permille(text: &str) -> Result<u32, String> {
+pub fn permille(text: &str) -> Result<u32, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
     let permille =
         percent.map(|percent| (percent * 10.0).round()).filter(|permille| (1.0..=1000.0).contains(permille));

@@ -6,6 +6,7 @@ use crate::error::{Error, Place, Result};
 use crate::id::{Id, Kind};
 use crate::progress::{Level, Progress, advance};
 use crate::store::{Bytes, Store, Table};
+use crate::tracking;
 use crate::tree::Put;
 use crate::tree::leaves::{LeafSink, Leaves, Mode};
 use crate::tree::node::Ref;
@@ -36,7 +37,12 @@ pub fn copy(
         let name = &table.name;
         progress.log(Level::Debug, &format!("Copying table {name:?}"));
         let edges = copy_range(store, range, name, table.multimap, &mut stock, progress);
-        copied.push(Copied { table: range.table, edges: edges.place(format_args!("table {name:?}"))? });
+        let edges = edges.place(format_args!("table {name:?}"))?;
+        let track = match range.from {
+            None => tracking::of_table(store, name, &mut stock, progress)?,
+            Some(_) => None,
+        };
+        copied.push(Copied { table: range.table, edges, track });
     }
     let (packs, bytes_added) = stock.finish()?;
     to_bytes("receipt", &Receipt { plan: checksum("plan", plan), part, ranges: copied, packs, bytes_added })

@@ -3,6 +3,10 @@
 //! What passes between the steps is plain bytes, so that each may run in an instance of its own.
 
 mod copy;
+#[cfg(any(test, feature = "testing"))]
+mod deltas;
+mod fold;
+mod increment;
 mod prepare;
 mod seal;
 pub(crate) mod stock;
@@ -12,13 +16,21 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 pub use copy::copy;
 pub(crate) use copy::copy_table;
+#[cfg(any(test, feature = "testing"))]
+pub use deltas::backup_with_deltas;
+#[cfg(test)]
+pub(crate) use deltas::complete_increment;
+pub use fold::Folding;
 pub use prepare::prepare;
 pub(crate) use seal::check_count;
 pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::pack::Pack;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Newest, Snapshot};
+use crate::tracking::Track;
+use crate::tree::node::Root;
 use crate::tree::spine::Edges;
 
 /// What to back up, and as what.
@@ -40,7 +52,21 @@ pub struct Job {
     pub parts: u32,
     /// Parts are not made smaller than this many bytes; [`PART_MIN`] is a good choice.
     pub part_min: u64,
+    /// Scan every table, whatever the store says of what changed.
+    pub full_scan: bool,
+    /// After so many snapshots that were made of what the store says, and after so many days, all tables are scanned:
+    /// what a store compares is not cryptographic. [`FULL_SCAN_SNAPSHOTS`] and [`FULL_SCAN_DAYS`] are good choices.
+    pub full_scan_snapshots: u32,
+    /// See above.
+    pub full_scan_days: u32,
+    /// When small files are put together.
+    pub folding: Folding,
 }
+
+/// Snapshots between two full scans.
+pub const FULL_SCAN_SNAPSHOTS: u32 = 100;
+/// Days between two full scans.
+pub const FULL_SCAN_DAYS: u32 = 7;
 
 /// Below this many bytes a part costs more than it gains.
 pub const PART_MIN: u64 = 8 << 20;
@@ -78,10 +104,27 @@ struct State {
     seq: u64,
     time: u64,
     position: Option<u64>,
+    /// What is known of the newest snapshots, and whether this will be that of its source.
+    newest: Newest,
+    is_newest: bool,
     tables: Vec<PlannedTable>,
     left_out: u32,
+    folding: Folding,
     /// What each part copies.
     parts: Vec<Vec<Range>>,
+    /// Where the parent's tables and its tracking data begin.
+    parent_tables: Option<Root>,
+    parent_tracking: Option<Root>,
+    /// What was written for the tables that need not be copied.
+    packs: Vec<Pack>,
+    bytes_added: u64,
+    /// When all tables were last scanned, how many snapshots before this one were made without that, and what was lost
+    /// by now.
+    full_scan: u64,
+    increments: u32,
+    losses: String,
+    /// What was done, for people.
+    summary: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,6 +136,17 @@ struct PlannedTable {
     identity: Vec<u8>,
     key_type: String,
     value_type: String,
+    /// `None`: it is to be copied.
+    done: Option<Done>,
+    /// The id that it must have, if the store's stamp does not lie.
+    expected: Option<Id>,
+}
+
+/// A table that need not be copied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Done {
+    root: Option<Root>,
+    track: Option<Track>,
 }
 
 /// A stretch of a table, between marks of the store.
@@ -118,6 +172,8 @@ struct Receipt {
 struct Copied {
     table: u32,
     edges: Edges,
+    /// With its first stretch, what the store said for the next backup.
+    track: Option<Track>,
 }
 
 /// What passes between the steps: a checksum, which is another for every kind of thing, and the thing.

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::increment::{self, Increment, Outcome};
 use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;
 use crate::progress::{Level, Progress};
+use crate::snapshot::Newest;
 use crate::snapshot::name::{self, Facts};
 use crate::store::{Store, Table};
 use crate::vault::Vault;
@@ -25,12 +27,13 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         Err(e) if e.code == Code::NoRepository => false,
         Err(e) => return Err(e),
     };
-    let (earlier, unreadable) = if there { snapshot::all(vault)? } else { Default::default() };
+    let (parent, newest, unreadable) =
+        if there { Newest::find(vault, &job.source)? } else { (None, Newest::none(), Vec::new()) };
+    let parent = parent.as_ref();
     for file in &unreadable {
         progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));
     }
     let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
-    let parent = earlier.iter().rev().find(|snapshot| snapshot.source == job.source);
     let seq = parent.map_or(0, |parent| parent.seq) + 1;
     let facts = Facts { source: &job.source, time: job.time, position, seq };
     let name = settle_name(vault, there, &job.name, facts)?;
@@ -42,10 +45,28 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
-    index::mend(vault, progress)?;
+    index::mend(vault, job.full_scan || parent.is_none(), progress)?;
+    // Only now: what was just found lost must be written again.
+    let full_scan = increment::full_scan(vault, parent, job)?;
+    if full_scan.is_some() && !job.full_scan && parent.is_some() {
+        index::mend(vault, true, progress)?;
+    }
+    let increment = increment::run(vault, store, parent, &chosen, full_scan.as_deref(), progress)?;
+    let summary = increment::summary(&increment.tables);
+    progress.log(Level::Info, &format!("Backup of {:?}: {summary}", job.source));
+    let Increment { tables: outcomes, packs, bytes_added } = increment;
+    let all_scanned = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Scan(..)));
+    let tracking = parent.and_then(|parent| parent.tracking.as_ref()).filter(|_| !all_scanned);
+    let tables: Vec<_> =
+        chosen.iter().zip(outcomes).map(|(table, outcome)| PlannedTable::new(table, outcome)).collect();
+    let to_scan: Vec<(u32, &Table)> = (0..)
+        .zip(&chosen)
+        .filter(|(number, _)| tables[*number as usize].done.is_none())
+        .map(|(number, table)| (number, *table))
+        .collect();
 
-    let bytes_about: u64 = chosen.iter().map(|table| weight(table)).fold(0, u64::saturating_add);
-    let parts = divide(store, &chosen, bytes_about, job)?;
+    let bytes_about: u64 = to_scan.iter().map(|(_, table)| weight(table)).fold(0, u64::saturating_add);
+    let parts = divide(store, &to_scan, bytes_about, job)?;
     let state = State {
         name: name.clone(),
         source: job.source.clone(),
@@ -53,21 +74,36 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         seq,
         time: job.time,
         position,
+        newest,
+        is_newest: parent.is_none_or(|parent| parent.time <= job.time),
+        folding: job.folding,
         left_out: (all.len() - chosen.len()) as u32,
-        tables: chosen.iter().map(|table| PlannedTable::from(*table)).collect(),
+        tables,
         parts,
+        parent_tables: parent.and_then(|parent| parent.root),
+        parent_tracking: parent.and_then(|parent| Some(parent.tracking.as_ref()?.root)),
+        packs,
+        bytes_added,
+        full_scan: tracking.map_or(job.time, |tracking| tracking.full_scan),
+        increments: tracking.map_or(0, |tracking| tracking.increments.saturating_add(1)),
+        losses: index::losses(vault)?,
+        summary: parent.map(|_| summary),
     };
     Ok(Plan {
         name,
         parts: state.parts.len() as u32,
-        bytes_about: chosen.iter().map(|table| table.bytes_about).fold(0, u64::saturating_add),
-        entries: chosen.iter().map(|table| table.entries).fold(0, u64::saturating_add),
+        bytes_about: to_scan.iter().map(|(_, table)| table.bytes_about).fold(0, u64::saturating_add),
+        entries: to_scan.iter().map(|(_, table)| table.entries).fold(0, u64::saturating_add),
         state: to_bytes("plan", &state)?,
     })
 }
 
-impl From<&Table> for PlannedTable {
-    fn from(table: &Table) -> Self {
+impl PlannedTable {
+    fn new(table: &Table, outcome: Outcome) -> Self {
+        let (done, expected) = match outcome {
+            Outcome::Unchanged(done) | Outcome::Edited(done) => (Some(done), None),
+            Outcome::Scan(_, expected) => (None, expected),
+        };
         Self {
             name: table.name.clone(),
             multimap: table.multimap,
@@ -75,6 +111,8 @@ impl From<&Table> for PlannedTable {
             identity: table.identity.clone(),
             key_type: table.key_type.clone(),
             value_type: table.value_type.clone(),
+            done,
+            expected,
         }
     }
 }
@@ -112,12 +150,12 @@ fn weight(table: &Table) -> u64 {
 }
 
 /// Cuts the tables into parts of about equal size.
-fn divide(store: &dyn Store, tables: &[&Table], total: u64, job: &Job) -> Result<Vec<Vec<Range>>> {
+fn divide(store: &dyn Store, tables: &[(u32, &Table)], total: u64, job: &Job) -> Result<Vec<Vec<Range>>> {
     let parts = u64::from(job.parts.clamp(1, PARTS_MAX)).min((total / job.part_min.max(1)).saturating_add(1));
     let part_size = (total / parts).saturating_add(1);
     let mut divided: Vec<Vec<Range>> = (0..parts).map(|_| Vec::new()).collect();
     let mut before: u64 = 0;
-    for (number, table) in tables.iter().enumerate() {
+    for (number, table) in tables {
         let size = weight(table);
         let stretches = size.div_ceil(part_size).saturating_add(u64::from(size > part_size)).min(parts);
         let marks = if stretches > 1 { store.split(&table.name, stretches as u32)? } else { Vec::new() };
@@ -127,7 +165,7 @@ fn divide(store: &dyn Store, tables: &[&Table], total: u64, job: &Job) -> Result
             // Where its middle lies among all.
             let middle = before.saturating_add(size / count * i + size / count / 2);
             let part = usize::try_from(middle / part_size).unwrap_or(usize::MAX).min(divided.len() - 1);
-            let table = number as u32;
+            let table = *number;
             match divided[part].last_mut() {
                 Some(last) if last.table == table && last.to == from => last.to = to.clone(),
                 _ => divided[part].push(Range { table, from, to: to.clone() }),

@@ -1,22 +1,33 @@
 //! Joins the parts into a snapshot, and publishes it.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
-use super::{Draft, Receipt, State, checksum, from_bytes, to_bytes};
+use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
+use crate::delta::Base;
 use crate::error::{Code, Error, Place, Result};
+use crate::id::{Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
-use crate::progress::{Progress, advance};
-use crate::snapshot::{self, Snapshot};
+use crate::pack::Pack;
+use crate::progress::{Level, Progress, advance};
+use crate::snapshot::{self, Newest, Snapshot, Tracking};
 use crate::store::Store;
+use crate::tracking::{self, Track};
+use crate::tree::edits;
+use crate::tree::node::{Ref, Root};
+use crate::tree::old::{Bases, OldTree};
 use crate::tree::spine::Spine;
 use crate::vault::Vault;
 
 #[derive(Serialize, Deserialize)]
 struct DraftState {
     name: String,
+    newest: Newest,
+    is_newest: bool,
 }
 
 /// Joins the parts, whose receipts come in their order. Afterwards the snapshot lacks only its name.
@@ -38,8 +49,66 @@ pub fn seal(
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
     let mut stock = Stock::open(vault, "seal")?;
-    let tables = join_tables(&state, &receipts, &mut stock)?;
-    let root = catalog::write(&tables, &mut stock)?;
+    let (tables, tracks) = join_tables(&state, &receipts, &mut stock, progress)?;
+    let entries = tables.iter().map(catalog::entry).collect();
+    let root = renew(vault, Tree::Catalog, state.parent_tables, entries, &mut stock)?;
+    let tracked = tables.iter().zip(&tracks);
+    let tracked = tracked
+        .filter_map(|(table, track)| Some(tracking::entry(&table.name, table.id(), track.as_ref()?)))
+        .collect();
+    let tracking = renew(vault, Tree::Tracking, state.parent_tracking, tracked, &mut stock)?;
+    let tracking = tracking.map(|root| Tracking {
+        root,
+        full_scan: state.full_scan,
+        increments: state.increments,
+        losses: state.losses.clone(),
+    });
+    complete(vault, store, state, &receipts, &tables, (root, tracking), stock, progress)
+}
+
+/// Writes a tree of which the parent's has most.
+fn renew(
+    vault: &dyn Vault,
+    tree: Tree,
+    parent: Option<Root>,
+    entries: Vec<Vec<u8>>,
+    stock: &mut Stock<'_>,
+) -> Result<Option<Root>> {
+    let objects = Objects::open(vault)?;
+    let old = Old { objects: &objects, failed: Cell::new(false) };
+    match edits::renew(OldTree::new(tree, parent, &old), entries.iter().cloned(), stock) {
+        // What cannot be read of the parent's is of no use. After an error in writing nothing goes on.
+        Err(_) if old.failed.get() => {
+            edits::renew(OldTree::new(tree, None, &old), entries.into_iter(), stock)
+        }
+        renewed => renewed,
+    }
+}
+
+/// Notes whether something could not be read.
+struct Old<'o, 'v> {
+    objects: &'o Objects<'v>,
+    failed: Cell<bool>,
+}
+
+impl Bases for Old<'_, '_> {
+    fn base(&self, kind: Kind, node: &Ref) -> Result<Base> {
+        self.objects.base(kind, node).inspect_err(|_| self.failed.set(true))
+    }
+}
+
+/// Makes a draft of what lies in packs, all of it but what is beside the tables.
+#[expect(clippy::too_many_arguments, reason = "all that a snapshot consists of")]
+pub(super) fn complete(
+    vault: &dyn Vault,
+    store: &dyn Store,
+    state: State,
+    copied: &[Receipt],
+    tables: &[Table],
+    (root, tracking): (Option<Root>, Option<Tracking>),
+    mut stock: Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<Draft> {
     let mut schema = Schema { template: Vec::new(), types: Vec::new() };
     let mut template = store.template()?;
     loop {
@@ -51,15 +120,15 @@ pub fn seal(
     }
     schema.types = tables.iter().map(|table| (table.key_type.clone(), table.value_type.clone())).collect();
     let schema = catalog::write_schema(&schema, &mut stock)?;
-    let labels = store.notes()?;
-
+    let mut labels = store.notes()?;
+    labels.extend(state.summary.map(|summary| ("changes".to_owned(), summary)));
     let (packs, bytes_added) = stock.finish()?;
-    let bytes_added = bytes_added + receipts.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
-    let packs: Vec<_> =
-        receipts.iter().flat_map(|receipt| &receipt.packs).chain(&packs).map(|pack| pack.id).collect();
+    let bytes_added = bytes_added + state.bytes_added;
+    let bytes_added = bytes_added + copied.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let copied = copied.iter().flat_map(|receipt| &receipt.packs);
+    let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).copied().collect();
     if !packs.is_empty() {
-        index::update(vault, Change { needed: packs, ..Change::default() })
-            .place("while the index is written")?;
+        add_to_index(vault, packs, &state.folding, progress).place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
 
@@ -79,22 +148,60 @@ pub fn seal(
         labels,
         root,
         schema,
+        tracking,
     };
     snapshot.write_unfinished(vault)?;
-    let state = to_bytes("draft", &DraftState { name: snapshot.name.clone() })?;
+    let (name, newest, is_newest) = (snapshot.name.clone(), state.newest, state.is_newest);
+    let state = to_bytes("draft", &DraftState { name, newest, is_newest })?;
     Ok(Draft { snapshot, state })
 }
 
-/// The tables with their trees, made of what the parts left.
-fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Result<Vec<Table>> {
+/// Makes new packs known, and puts small files together where there are many. What is put together is in the new index
+/// file, durable, before the packs and index files that it came from are taken away.
+fn add_to_index(
+    vault: &dyn Vault,
+    packs: Vec<Pack>,
+    folding: &Folding,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let objects = Objects::open(vault)?;
+    let new = packs.iter().map(|pack| u64::from(pack.objects)).sum();
+    let fold = folding.choose(&objects.index(), new);
+    let folded = fold.write(vault, &objects, progress)?;
+    drop(objects);
+    let change = Change {
+        needed: packs.iter().map(|pack| pack.id).chain(folded.written.iter().copied()).collect(),
+        gone: folded.gone.clone(),
+        together: fold.files,
+        ..Change::default()
+    };
+    index::update(vault, change)?;
+    folded.remove(vault)
+}
+
+/// The tables with their trees, made of what the parts left, and for each what the next backup wants to know of it.
+fn join_tables(
+    state: &State,
+    receipts: &[Receipt],
+    stock: &mut Stock<'_>,
+    progress: &dyn Progress,
+) -> Result<(Vec<Table>, Vec<Option<Track>>)> {
     let mut copied = receipts.iter().flat_map(|receipt| &receipt.ranges).peekable();
     let mut tables = Vec::with_capacity(state.tables.len());
+    let mut tracks = Vec::with_capacity(state.tables.len());
     for (number, table) in (0u32..).zip(&state.tables) {
-        let mut spine = Spine::new();
-        while let Some(range) = copied.next_if(|range| range.table == number) {
-            spine.join(&range.edges, stock)?;
-        }
-        let root = spine.finish(stock).place(format_args!("table {:?}", table.name))?;
+        let (root, track) = match &table.done {
+            Some(done) => (done.root, done.track.clone()),
+            None => {
+                let (mut spine, mut track) = (Spine::new(), None);
+                while let Some(range) = copied.next_if(|range| range.table == number) {
+                    spine.join(&range.edges, stock)?;
+                    track = track.or_else(|| range.track.clone());
+                }
+                (spine.finish(stock).place(format_args!("table {:?}", table.name))?, track)
+            }
+        };
+        tracks.push(track);
         let (entries, bytes) = root.map_or((0, 0), |root| (root.node.entries, root.node.bytes));
         check_count(&table.name, entries, table.entries)?;
         tables.push(Table {
@@ -107,11 +214,20 @@ fn join_tables(state: &State, receipts: &[Receipt], stock: &mut Stock<'_>) -> Re
             identity: table.identity.clone(),
             root,
         });
+        let id = tables.last().map(Table::id);
+        if table.expected.is_some_and(|expected| id != Some(expected)) {
+            let message = format!(
+                "table {:?} has changed although the store says that it has not; what was scanned is right, but earlier \
+                 snapshots may lack changes: is the disk sound?",
+                table.name
+            );
+            progress.log(Level::Warn, &message);
+        }
     }
     if copied.next().is_some() {
         return Err(Error::invalid("the receipts are not those of the plan"));
     }
-    Ok(tables)
+    Ok((tables, tracks))
 }
 
 /// Fails if a store did not give all entries of a table: pages were overwritten under the scan, or entries fell through
@@ -131,14 +247,14 @@ pub(crate) fn check_count(table: &str, entries: u64, counted: u64) -> Result<()>
 
 /// The tables of a snapshot that is not yet published, sorted by name.
 pub fn draft_tables(vault: &dyn Vault, draft: &[u8]) -> Result<Vec<Table>> {
-    let snapshot = sealed(vault, &name_of(draft)?)?;
+    let snapshot = sealed(vault, &draft_state(draft)?.name)?;
     catalog::read(&Objects::open(vault)?, &snapshot)
 }
 
-fn name_of(draft: &[u8]) -> Result<String> {
-    let DraftState { name } = from_bytes("draft", draft)?;
-    snapshot::name::check(&name)?;
-    Ok(name)
+fn draft_state(draft: &[u8]) -> Result<DraftState> {
+    let state: DraftState = from_bytes("draft", draft)?;
+    snapshot::name::check(&state.name)?;
+    Ok(state)
 }
 
 /// The snapshot that will have this name.
@@ -149,7 +265,7 @@ fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
 
 /// The commit point: gives the snapshot its name.
 pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
-    let name = name_of(draft)?;
+    let DraftState { name, newest, is_newest } = draft_state(draft)?;
     if snapshot::exists(vault, &name)? {
         return Err(Error::new(
             Code::Exists,
@@ -159,5 +275,6 @@ pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
     let snapshot = sealed(vault, &name)?;
     vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;
     vault.sync_dir(snapshot::DIR)?;
+    newest.publish(vault, &snapshot, is_newest);
     Ok(snapshot)
 }

@@ -1,8 +1,9 @@
 //! Where a backup's content goes: into packs, unless the repository has it.
 
+use crate::delta::Base;
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
-use crate::index::Index;
+use crate::index::{Has, Index};
 use crate::pack::{Pack, Packer};
 use crate::tree::Put;
 use crate::vault::Vault;
@@ -25,19 +26,25 @@ impl<'a> Stock<'a> {
     }
 }
 
-impl Put for Stock<'_> {
-    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+impl Stock<'_> {
+    fn keep(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<Id> {
         if self.index.is_empty() {
             // All is new, so the id need not be known before; the packer derives it from the stored form.
-            let (id, added) = self.packer.add(kind, content)?;
+            let (id, added) = self.packer.add(kind, content, None)?;
             self.bytes_added += added;
             return Ok(id);
         }
         let id = kind.id_of(content);
-        if self.packer.holds(&id) || self.index.find(&id)?.is_some() {
+        if self.packer.holds(&id) {
             return Ok(id);
         }
-        let (stored, added) = self.packer.add(kind, content)?;
+        let base = match self.index.has(&id)? {
+            Has::All => return Ok(id),
+            // Of two places of an object the one where it is stored whole counts.
+            Has::NotItsBase => None,
+            Has::Nothing => base,
+        };
+        let (stored, added) = self.packer.add(kind, content, base)?;
         if stored != id {
             return Err(Error::new(
                 Code::Other,
@@ -46,5 +53,15 @@ impl Put for Stock<'_> {
         }
         self.bytes_added += added;
         Ok(id)
+    }
+}
+
+impl Put for Stock<'_> {
+    fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
+        self.keep(kind, content, None)
+    }
+
+    fn put_with_base(&mut self, kind: Kind, content: &[u8], base: &Base) -> Result<Id> {
+        self.keep(kind, content, Some(base))
     }
 }

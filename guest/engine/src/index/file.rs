@@ -1,9 +1,12 @@
 //! One index file: packs, then entries sorted by id in blocks that are checked one by one.
 
-use std::ops::Deref;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::{DIR, Location};
+use super::DIR;
+use super::block::Block;
 use crate::bytes::Cursor;
+use crate::delta::Prefix;
 use crate::error::{Error, Place, Result};
 use crate::id::Id;
 use crate::pack::{Entry, Pack};
@@ -15,8 +18,8 @@ const MAGIC: [u8; 8] = *b"SRindex1";
 const HEAD: usize = 24;
 const PACK: usize = 32 + 8 + 4;
 /// An entry of a pack and the number of its pack.
-const ENTRY: usize = Entry::LEN + 4;
-const CHECKSUM: usize = 8;
+pub(super) const ENTRY: usize = Entry::LEN + 4;
+pub(super) const CHECKSUM: usize = 8;
 /// Entries in a block.
 pub(crate) const PER_BLOCK: usize = 78;
 const BLOCK: usize = PER_BLOCK * ENTRY + CHECKSUM;
@@ -30,6 +33,8 @@ pub(crate) struct IndexFile {
     pub(crate) entries: u64,
     file: Box<dyn VaultFile>,
     blocks_at: u64,
+    /// All blocks, if they are held.
+    held: RefCell<Option<Rc<[u8]>>>,
 }
 
 /// An entry and the number of its pack.
@@ -71,7 +76,7 @@ impl IndexFile {
         if body.and_then(|body| body.checked_add(blocks_at)) != Some(file.len()?) {
             return Err(Error::damaged("the index is cut off"));
         }
-        Ok(Self { name: name.to_owned(), packs, entries, file, blocks_at })
+        Ok(Self { name: name.to_owned(), packs, entries, file, blocks_at, held: RefCell::default() })
     }
 
     pub(crate) fn blocks(&self) -> u64 {
@@ -83,78 +88,137 @@ impl IndexFile {
         (self.entries - number * PER_BLOCK as u64).min(PER_BLOCK as u64) as usize
     }
 
-    /// The entries of a block, checked.
-    pub(crate) fn block(&self, number: u64) -> Result<Vec<Numbered>> {
-        let len = self.len_of(number) * ENTRY + CHECKSUM;
-        self.entries_of(number, &self.file.read(self.blocks_at + number * BLOCK as u64, len)?)
+    /// How many bytes a block has, with its checksum.
+    fn block_len(&self, number: u64) -> usize {
+        self.len_of(number) * ENTRY + CHECKSUM
     }
 
-    fn entries_of(&self, number: u64, bytes: &[u8]) -> Result<Vec<Numbered>> {
-        let wrong = || Error::damaged(format!("{DIR}/{}: block {number} is not what was written", self.name));
-        let entries = self.len_of(number);
-        let (list, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
-        if list.len() != entries * ENTRY || xxh3_64(list) != u64::from_le_bytes(*checksum) {
-            return Err(wrong());
+    /// A block, checked.
+    pub(crate) fn block(&self, number: u64) -> Result<Block> {
+        if let Some(held) = &*self.held.borrow() {
+            return Ok(Block::new(Rc::clone(held), number as usize * BLOCK, self.len_of(number)));
         }
-        let mut cursor = Cursor(list);
-        let entries: Option<Vec<Numbered>> =
-            (0..entries).map(|_| Some((Entry::decode(&mut cursor)?, cursor.u32()?))).collect();
-        let entries = entries.ok_or_else(wrong)?;
-        if entries.iter().any(|(_, pack)| *pack as usize >= self.packs.len())
-            || !entries.is_sorted_by(|(a, _), (b, _)| a.id < b.id)
-        {
-            return Err(wrong());
-        }
-        Ok(entries)
+        let bytes = self.file.read(self.blocks_at + number * BLOCK as u64, self.block_len(number))?;
+        self.check_block(number, &bytes)?;
+        Ok(Block::new(bytes.into(), 0, self.len_of(number)))
     }
 
-    /// Fails if a block is not what was written.
-    pub(crate) fn check(&self) -> Result<()> {
+    fn check_block(&self, number: u64, bytes: &[u8]) -> Result<()> {
+        Block::check(bytes, self.len_of(number), self.packs.len()).ok_or_else(|| {
+            Error::damaged(format!("{DIR}/{}: block {number} is not what was written", self.name))
+        })
+    }
+
+    /// Whether all blocks are held in memory.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.borrow().is_some()
+    }
+
+    /// How many bytes it takes to hold all blocks.
+    pub(crate) fn body_len(&self) -> u64 {
+        self.entries * ENTRY as u64 + self.blocks() * CHECKSUM as u64
+    }
+
+    /// Holds all blocks in memory; fails if one is not what was written.
+    pub(crate) fn hold(&self) -> Result<()> {
+        let mut held = Vec::with_capacity(usize::try_from(self.body_len()).unwrap_or_default());
+        self.each_block(|bytes| held.extend_from_slice(bytes))?;
+        *self.held.borrow_mut() = Some(held.into());
+        Ok(())
+    }
+
+    /// Reads all blocks, checked, many at once.
+    fn each_block(&self, mut see: impl FnMut(&[u8])) -> Result<()> {
         const AT_ONCE: u64 = 256;
         for first in (0..self.blocks()).step_by(AT_ONCE as usize) {
             let read = self.file.read(self.blocks_at + first * BLOCK as u64, AT_ONCE as usize * BLOCK)?;
             for (number, block) in (first..).zip(read.chunks(BLOCK)) {
-                self.entries_of(number, block)?;
+                self.check_block(number, block)?;
             }
             if first + (read.len() as u64).div_ceil(BLOCK as u64) < self.blocks().min(first + AT_ONCE) {
                 return Err(Error::damaged(format!("{DIR}/{}: the index is cut off", self.name)));
             }
+            see(&read);
         }
         Ok(())
     }
 
-    /// Where this object lies.
-    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
-        let found = self.find_in(id, |number| self.block(number))?;
-        Ok(found.map(|(_, (entry, pack))| entry.in_pack(self.packs[pack as usize].id)))
+    /// Fails if a block is not what was written.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.each_block(|_| ())
     }
 
     /// The entry of this object and its place among all, with blocks that come from `block`. Ids are spread evenly, so a
     /// guess by proportion is nearly always right at once.
-    pub(crate) fn find_in<B: Deref<Target = [Numbered]>>(
+    pub(crate) fn find_in(
         &self,
         id: &Id,
-        block: impl Fn(u64) -> Result<B>,
+        block: impl Fn(u64) -> Result<Block>,
     ) -> Result<Option<(u64, Numbered)>> {
+        let Some((number, at, block)) = self.lower_bound(id, block)? else { return Ok(None) };
+        let found = block.get(at).filter(|(entry, _)| entry.id == *id);
+        Ok(found.map(|found| (number * PER_BLOCK as u64 + at as u64, found)))
+    }
+
+    /// The first entry whose id is this one or behind it: its block, and where in that; `None` if there is none.
+    fn lower_bound(
+        &self,
+        id: &Id,
+        block: impl Fn(u64) -> Result<Block>,
+    ) -> Result<Option<(u64, usize, Block)>> {
         let (mut low, mut high) = (0, self.blocks());
+        // The first entry of the block at `high`, if that is what is found.
+        let mut found = None;
         let mut guesses = 0;
         while low < high {
-            let guess = if guesses < 3 {
-                let by_proportion = (u128::from(id.prefix()) * u128::from(self.blocks())) >> 64;
-                (by_proportion as u64).clamp(low, high - 1)
-            } else {
-                low + (high - low) / 2
-            };
+            let guess =
+                if guesses < 3 { self.guess(id).clamp(low, high - 1) } else { low + (high - low) / 2 };
             guesses += 1;
             let block = block(guess)?;
-            match block.binary_search_by(|(entry, _)| entry.id.cmp(id)) {
-                Ok(at) => return Ok(Some((guess * PER_BLOCK as u64 + at as u64, block[at]))),
-                Err(0) => high = guess,
-                Err(at) if at == block.len() => low = guess + 1,
-                Err(_) => return Ok(None),
+            match block.before(id) {
+                0 => {
+                    found = Some((guess, 0, block));
+                    high = guess;
+                }
+                at if at == block.len() => low = guess + 1,
+                at => return Ok(Some((guess, at, block))),
             }
         }
-        Ok(None)
+        Ok(found)
+    }
+
+    /// The entries whose ids begin like this, with their places among all.
+    pub(crate) fn find_like(
+        &self,
+        prefix: &Prefix,
+        block: impl Fn(u64) -> Result<Block>,
+    ) -> Result<Vec<(u64, Numbered)>> {
+        let mut begin = [0; 32];
+        begin[..prefix.len()].copy_from_slice(prefix);
+        let mut found = Vec::new();
+        let Some((mut number, mut at, mut here)) = self.lower_bound(&Id(begin), &block)? else {
+            return Ok(found);
+        };
+        loop {
+            let Some(entry) = here.get(at) else {
+                number += 1;
+                if number == self.blocks() {
+                    return Ok(found);
+                }
+                (at, here) = (0, block(number)?);
+                continue;
+            };
+            if !entry.0.id.0.starts_with(prefix) {
+                return Ok(found);
+            }
+            found.push((number * PER_BLOCK as u64 + at as u64, entry));
+            at += 1;
+        }
+    }
+
+    /// In which block an id lies if ids are spread evenly.
+    fn guess(&self, id: &Id) -> u64 {
+        ((u128::from(id.prefix()) * u128::from(self.blocks())) >> 64) as u64
     }
 }
 

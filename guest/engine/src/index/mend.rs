@@ -9,10 +9,13 @@ use crate::pack;
 use crate::progress::{Level, Progress};
 use crate::vault::Vault;
 
-/// Brings the index up to date with the packs that are there.
-pub(crate) fn mend(vault: &dyn Vault, progress: &dyn Progress) -> Result<()> {
+/// Brings the index up to date with the packs that are there. All of it is read if it is to be checked, otherwise what
+/// every file begins with.
+pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> Result<()> {
     let mut index = Index::open(vault)?;
-    index.check()?;
+    if check {
+        index.check()?;
+    }
     let mut change = Change::default();
     let (mut seen, mut odd) = (HashSet::new(), Vec::new());
     for pack in index.packs().filter(|pack| seen.insert(pack.id)) {

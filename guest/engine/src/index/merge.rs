@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::file::{IndexFile, IndexWriter, Numbered};
-use super::{DIR, names};
+use super::{DIR, losses, names};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
@@ -24,16 +24,25 @@ pub(crate) struct Change {
     pub(crate) needed: Vec<Id>,
     /// Packs of which index files say what is no longer true: what they say of them is dropped.
     pub(crate) lost: HashSet<Id>,
+    /// Packs that go because nothing of theirs is needed any more: what index files say of them is dropped too.
+    pub(crate) gone: HashSet<Id>,
     /// Objects that were found damaged in these packs: no more is said of them.
     pub(crate) bad: HashSet<(Id, Id)>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
     pub(crate) broken: HashSet<String>,
+    /// Index files, by name, that become one with what comes.
+    pub(crate) together: HashSet<String>,
     /// All becomes one file.
     pub(crate) whole: bool,
 }
 
 /// Changes the index.
 pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
+    if !change.lost.is_empty() || !change.bad.is_empty() || !change.broken.is_empty() {
+        losses::note(vault)?;
+    }
+    // The same is done with both.
+    change.lost.extend(change.gone.drain());
     loop {
         match try_update(vault, &change) {
             Err(Failed::File(file, wrong)) => {
@@ -43,6 +52,7 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
                 if !change.broken.insert(file.name) {
                     return Err(wrong);
                 }
+                losses::note(vault)?;
             }
             Err(Failed::Run(e)) => return Err(e),
             Ok(()) => return Ok(()),
@@ -63,7 +73,7 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, bad, broken, whole } = change;
+    let Change { packs, needed, lost, gone: _, bad, broken, together: chosen, whole } = change;
     // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
     let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
@@ -92,19 +102,12 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     for name in names(vault)?.into_iter().filter(|name| fresh.contains(name) || !broken.contains(name)) {
         files.push(IndexFile::open(vault, &name)?);
     }
-    // Files that are small beside what comes, or that name a lost pack, are merged: so their number grows with the
-    // logarithm of what they hold, and every entry is rewritten that often at most.
-    files.sort_by_key(|file| file.entries);
-    let (mut together, mut kept) = (Vec::new(), Vec::new());
-    for file in files {
-        let lame = !fresh.contains(&file.name) && file.packs.iter().any(|pack| lost.contains(&pack.id));
-        if *whole || lame || (waiting > 0 && file.entries <= 2 * waiting) {
-            waiting += file.entries;
-            together.push(file);
-        } else {
-            kept.push(file);
-        }
-    }
+    // What is said of a lost pack is dropped.
+    let lame = |file: &IndexFile| {
+        !fresh.contains(&file.name) && file.packs.iter().any(|pack| lost.contains(&pack.id))
+    };
+    let together: Vec<IndexFile> =
+        files.into_iter().filter(|file| *whole || lame(file) || chosen.contains(&file.name)).collect();
     let replaced: Vec<String> =
         together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
     let new = if known.is_empty() && together.is_empty() {
@@ -145,7 +148,7 @@ impl Source {
                 if *next == file.blocks() {
                     return Ok(None);
                 }
-                *block = file.block(*next)?.into_iter();
+                *block = file.block(*next)?.entries().into_iter();
                 *next += 1;
             },
         }
@@ -248,21 +251,28 @@ fn merge(
         heap.extend(head.map(|(entry, _)| Reverse((entry.id, at))));
         heads.push(head);
     }
-    let (mut last, mut count) = (None, 0);
+    let (mut best, mut count) = (None::<Numbered>, 0);
     while let Some(Reverse((id, at))) = heap.pop() {
-        if let Some((entry, pack)) = heads[at]
-            && last != Some(id)
-            && counts(&entry, pack)
-        {
-            take(&entry, pack)?;
-            last = Some(id);
+        if let Some((before, pack)) = best.take_if(|(best, _)| best.id != id) {
+            take(&before, pack)?;
             count += 1;
+        }
+        // Of several places, the first of those where it has the least depth: whatever may rest on another may rest on it.
+        if let Some((entry, pack)) = heads[at]
+            && counts(&entry, pack)
+            && best.is_none_or(|(best, _)| entry.mark.depth() < best.mark.depth())
+        {
+            best = Some((entry, pack));
         }
         heads[at] = match sources[at].next() {
             Ok(head) => head,
             Err(e) => return Err(failed(sources.swap_remove(at), e)),
         };
         heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
+    }
+    if let Some((last, pack)) = best {
+        take(&last, pack)?;
+        count += 1;
     }
     Ok((sources, count))
 }

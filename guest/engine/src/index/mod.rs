@@ -3,18 +3,28 @@
 //! An index holds nothing that the packs don't, so it can always be made again from them: a damaged file is passed
 //! over, and what it said is looked up in the packs themselves.
 
+mod block;
 mod file;
+mod hot;
+mod losses;
 mod mend;
 mod merge;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::rc::Rc;
 
+pub(crate) use block::Block;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use file::IndexWriter;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
+pub(crate) use losses::{mark as losses, note as note_loss};
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
 
+use hot::Hot;
+
+use crate::delta::{Mark, Prefix};
 use crate::error::{Code, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
@@ -23,18 +33,30 @@ use crate::vault::Vault;
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
 
-/// Packs whose entries are held in memory because lookups fall into them one after the other, and how many entries
-/// they may have together.
-const HOT_PACKS: usize = 16;
-const HOT_ENTRIES: usize = 1 << 17;
-
 /// Where an object lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Location {
     pub(crate) pack: Id,
     pub(crate) offset: u32,
     pub(crate) len: u32,
+    pub(crate) mark: Mark,
 }
+
+/// What the index files know of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Has {
+    Nothing,
+    /// It is a delta, and what it rests on is not there.
+    NotItsBase,
+    All,
+}
+
+/// Blocks of other index files that are held: 4 MiB.
+const CACHED_BLOCKS: usize = 1 << 10;
+
+/// Index files in which much is looked up are held as a whole, up to so many bytes, after so many looks.
+const HELD_BYTES: u64 = 16 << 20;
+const HELD_AFTER: u32 = 8;
 
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
@@ -45,15 +67,13 @@ pub(crate) struct Index<'a> {
     /// What is wrong with files that could not be opened.
     damage: Vec<(String, String)>,
     hot: RefCell<Hot>,
+    blocks: RefCell<Vec<Option<(usize, u64, Block)>>>,
+    /// How many blocks of each file were read, and how many bytes are held.
+    looks: RefCell<Vec<u32>>,
+    held: Cell<u64>,
     last: Cell<Option<Id>>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
-}
-
-#[derive(Default)]
-struct Hot {
-    packs: VecDeque<(Id, Rc<HashMap<Id, Entry>>)>,
-    entries: usize,
 }
 
 impl<'a> Index<'a> {
@@ -79,6 +99,9 @@ impl<'a> Index<'a> {
             broken: RefCell::default(),
             damage,
             hot: RefCell::default(),
+            blocks: RefCell::default(),
+            looks: RefCell::default(),
+            held: Cell::default(),
             last: Cell::new(None),
             loose: RefCell::new(None),
         })
@@ -99,6 +122,11 @@ impl<'a> Index<'a> {
         self.files.iter().flat_map(|file| &file.packs)
     }
 
+    /// The files that can be used, as they are.
+    pub(crate) fn files(&self) -> &[IndexFile] {
+        &self.files
+    }
+
     /// The files that can be used.
     pub(crate) fn into_files(self) -> Vec<IndexFile> {
         self.files
@@ -117,6 +145,8 @@ impl<'a> Index<'a> {
             }
         }
         self.files = sound;
+        self.blocks.borrow_mut().clear();
+        self.looks.borrow_mut().clear();
         self.broken.borrow_mut().clear();
         *self.loose.borrow_mut() = None;
         Ok(())
@@ -125,11 +155,11 @@ impl<'a> Index<'a> {
     /// All places where this object is said to lie.
     pub(crate) fn find_all(&self, id: &Id) -> Result<Vec<Location>> {
         let mut all = Vec::new();
-        for (number, file) in self.files.iter().enumerate() {
+        for number in 0..self.files.len() {
             if self.broken.borrow().contains(&number) {
                 continue;
             }
-            match file.find(id) {
+            match self.find_in(number, id) {
                 Ok(found) => all.extend(found.filter(|found| !all.contains(found))),
                 Err(e) if e.code == Code::Damaged => {}
                 Err(e) => return Err(e),
@@ -150,81 +180,168 @@ impl<'a> Index<'a> {
 
     /// Where this object lies, if it is there at all: in what the index files name, or else in any pack.
     pub(crate) fn find_anywhere(&self, id: &Id) -> Result<Option<Location>> {
-        match self.find(id)? {
+        self.find_below(id, u8::MAX)
+    }
+
+    /// The same, of places where it rests on fewer objects than this.
+    pub(crate) fn find_below(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
+        match self.find_in_files(id, depth)? {
             Some(found) => Ok(Some(found)),
-            None => self.find_loose(id),
+            None => self.find_loose(id, depth),
+        }
+    }
+
+    /// Whether the index files know this object, and what it rests on.
+    pub(crate) fn has(&self, id: &Id) -> Result<Has> {
+        let Some(first) = self.find_in_files(id, u8::MAX)? else { return Ok(Has::Nothing) };
+        if self.holds_up(first.mark)? {
+            return Ok(Has::All);
+        }
+        for number in 0..self.files.len() {
+            if let Some(place) = self.sound(number, self.find_in(number, id))?.flatten()
+                && self.holds_up(place.mark)?
+            {
+                return Ok(Has::All);
+            }
+        }
+        Ok(Has::NotItsBase)
+    }
+
+    /// Whether the index files know what an object with this mark rests on.
+    fn holds_up(&self, mark: Mark) -> Result<bool> {
+        if mark.is_whole() {
+            return Ok(true);
+        }
+        for number in 0..self.files.len() {
+            for (id, place) in
+                self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default()
+            {
+                if mark.may_rest_on(&id, place.mark) && self.holds_up(place.mark)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// All places of objects on which one with this mark may rest.
+    pub(crate) fn find_bases(&self, mark: Mark) -> Result<Vec<(Id, Location)>> {
+        let mut all = Vec::new();
+        for number in 0..self.files.len() {
+            all.extend(self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default());
+        }
+        for pack in self.loose()?.iter() {
+            match pack::entries_or_salvage(self.vault, *pack) {
+                Ok((_, entries)) => {
+                    let like = pack::like(&entries, &mark.base()).iter();
+                    all.extend(like.map(|entry| (entry.id, entry.in_pack(*pack))));
+                }
+                Err(e) if e.code == Code::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        all.retain(|(id, place)| mark.may_rest_on(id, place.mark));
+        Ok(all)
+    }
+
+    fn find_in(&self, number: usize, id: &Id) -> Result<Option<Location>> {
+        let file = &self.files[number];
+        let found = file.find_in(id, |block| self.block(number, block))?;
+        Ok(found.map(|(_, (entry, pack))| entry.in_pack(file.packs[pack as usize].id)))
+    }
+
+    fn find_like_in(&self, number: usize, prefix: &Prefix) -> Result<Vec<(Id, Location)>> {
+        let file = &self.files[number];
+        let found = file.find_like(prefix, |block| self.block(number, block))?;
+        let place =
+            |(_, (entry, pack)): (u64, Numbered)| (entry.id, entry.in_pack(file.packs[pack as usize].id));
+        Ok(found.into_iter().map(place).collect())
+    }
+
+    fn block(&self, at: usize, number: u64) -> Result<Block> {
+        let file = &self.files[at];
+        if file.is_held() {
+            return file.block(number);
+        }
+        let slot = (number as usize).wrapping_add(at.wrapping_mul(31)) % CACHED_BLOCKS;
+        let mut blocks = self.blocks.borrow_mut();
+        blocks.resize(CACHED_BLOCKS, None);
+        if let Some((of, known, block)) = &blocks[slot]
+            && (*of, *known) == (at, number)
+        {
+            return Ok(block.clone());
+        }
+        let mut looks = self.looks.borrow_mut();
+        looks.resize(self.files.len(), 0);
+        looks[at] = looks[at].saturating_add(1);
+        let held = self.held.get() + file.body_len();
+        // What is damaged in it shows where it matters.
+        if looks[at] == HELD_AFTER && held <= HELD_BYTES && file.hold().is_ok() {
+            self.held.set(held);
+            return file.block(number);
+        }
+        let block = file.block(number)?;
+        blocks[slot] = Some((at, number, block.clone()));
+        Ok(block)
+    }
+
+    /// What a file says, unless it is broken, or found to be.
+    fn sound<T>(&self, number: usize, said: Result<T>) -> Result<Option<T>> {
+        if self.broken.borrow().contains(&number) {
+            return Ok(None);
+        }
+        match said {
+            Ok(said) => Ok(Some(said)),
+            Err(e) if e.code == Code::Damaged => {
+                self.broken.borrow_mut().insert(number);
+                *self.loose.borrow_mut() = None;
+                Ok(None)
+            }
+            Err(e) => Err(e),
         }
     }
 
     /// Where this object lies, if the index files know it.
-    pub(crate) fn find(&self, id: &Id) -> Result<Option<Location>> {
-        if let Some(found) = self.find_hot(id) {
+    fn find_in_files(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
+        if let Some(found) = self.hot.borrow().find(id, depth) {
             return Ok(Some(found));
         }
-        for (number, file) in self.files.iter().enumerate() {
-            if self.broken.borrow().contains(&number) {
-                continue;
-            }
-            match file.find(id) {
-                Ok(Some(found)) => {
-                    // Objects lie in packs in the order in which they are asked for.
-                    if self.last.replace(Some(found.pack)) == Some(found.pack) {
-                        // Only to be quicker; what is wrong with the pack shows when the object is read.
-                        let _ = self.warm(found.pack);
-                    }
-                    return Ok(Some(found));
+        for number in 0..self.files.len() {
+            let found = self.sound(number, self.find_in(number, id))?.flatten();
+            if let Some(found) = found.filter(|found| found.mark.depth() < depth) {
+                // Objects lie in packs in the order in which they are asked for.
+                if self.last.replace(Some(found.pack)) == Some(found.pack) {
+                    // Only to be quicker; what is wrong with the pack shows when the object is read.
+                    let _ = self.warm(found.pack);
                 }
-                Ok(None) => {}
-                Err(e) if e.code == Code::Damaged => {
-                    self.broken.borrow_mut().insert(number);
-                    *self.loose.borrow_mut() = None;
-                }
-                Err(e) => return Err(e),
+                return Ok(Some(found));
             }
         }
         Ok(None)
-    }
-
-    fn find_hot(&self, id: &Id) -> Option<Location> {
-        let hot = self.hot.borrow();
-        hot.packs.iter().rev().find_map(|(pack, entries)| entries.get(id).map(|entry| entry.in_pack(*pack)))
     }
 
     /// Holds the entries of a pack in memory, unless the index leaves some of them out.
     fn warm(&self, id: Id) -> Result<()> {
         let (_, entries) = pack::entries(self.vault, id)?;
         if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
-            self.keep(id, entries);
+            self.hot.borrow_mut().keep(id, entries);
         }
         Ok(())
     }
 
-    fn keep(&self, id: Id, entries: Vec<Entry>) -> Rc<HashMap<Id, Entry>> {
-        let entries: Rc<HashMap<Id, Entry>> =
-            Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
-        let mut hot = self.hot.borrow_mut();
-        hot.entries += entries.len();
-        hot.packs.push_back((id, entries.clone()));
-        while hot.packs.len() > HOT_PACKS || (hot.entries > HOT_ENTRIES && hot.packs.len() > 1) {
-            let gone = hot.packs.pop_front().map_or(0, |(_, entries)| entries.len());
-            hot.entries -= gone;
-        }
-        entries
-    }
-
     /// Looks into the packs themselves.
-    fn find_loose(&self, id: &Id) -> Result<Option<Location>> {
+    fn find_loose(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
         let loose = self.loose()?;
         for pack in loose.iter() {
-            if self.hot.borrow().packs.iter().any(|(hot, _)| hot == pack) {
+            if self.hot.borrow().has(pack) {
                 continue;
             }
             let entries = match pack::entries_or_salvage(self.vault, *pack) {
-                Ok((_, entries)) => self.keep(*pack, entries),
+                Ok((_, entries)) => self.hot.borrow_mut().keep(*pack, entries),
                 Err(e) if e.code == Code::NotFound => continue,
                 Err(e) => return Err(e),
             };
-            if let Some(entry) = entries.get(id) {
+            if let Some(entry) = entries.get(id).filter(|entry| entry.mark.depth() < depth) {
                 return Ok(Some(entry.in_pack(*pack)));
             }
         }
@@ -250,7 +367,7 @@ impl<'a> Index<'a> {
 
 impl Entry {
     pub(crate) fn in_pack(&self, pack: Id) -> Location {
-        Location { pack, offset: self.offset, len: self.len }
+        Location { pack, offset: self.offset, len: self.len, mark: self.mark }
     }
 }
 

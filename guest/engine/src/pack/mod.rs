@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Cursor;
+use crate::delta::{Mark, Prefix};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
 use crate::object;
@@ -55,8 +56,7 @@ pub(crate) struct Entry {
     pub(crate) offset: u32,
     /// With its header.
     pub(crate) len: u32,
-    /// The first eight bytes of the id of the object that this one is a delta of; zero: none.
-    pub(crate) base: u64,
+    pub(crate) mark: Mark,
 }
 
 impl Entry {
@@ -66,12 +66,24 @@ impl Entry {
         out.extend_from_slice(&self.id.0);
         out.extend_from_slice(&self.offset.to_le_bytes());
         out.extend_from_slice(&self.len.to_le_bytes());
-        out.extend_from_slice(&self.base.to_le_bytes());
+        out.extend_from_slice(&self.mark.to_bytes());
     }
 
     pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Option<Self> {
-        Some(Self { id: Id(cursor.array()?), offset: cursor.u32()?, len: cursor.u32()?, base: cursor.u64()? })
+        Some(Self {
+            id: Id(cursor.array()?),
+            offset: cursor.u32()?,
+            len: cursor.u32()?,
+            mark: Mark::from_bytes(cursor.array()?)?,
+        })
     }
+}
+
+/// Those of sorted entries whose ids begin like this.
+pub(crate) fn like<'e>(entries: &'e [Entry], prefix: &Prefix) -> &'e [Entry] {
+    let first = entries.partition_point(|entry| entry.id.0[..prefix.len()] < prefix[..]);
+    let rest = &entries[first..];
+    &rest[..rest.partition_point(|entry| entry.id.0.starts_with(prefix))]
 }
 
 /// Entries and trailer of a pack, and the id that they give it.
@@ -146,7 +158,8 @@ pub(crate) fn salvage(file: &dyn VaultFile) -> Result<Salvaged> {
         }
         at += match object::sound(rest) {
             Some((object, len)) => {
-                found.entry(object).or_insert(Entry { id: object, offset, len: len as u32, base: 0 });
+                let entry = Entry { id: object.id, offset, len: len as u32, mark: object.mark };
+                found.entry(object.id).or_insert(entry);
                 len as u64
             }
             // On to where the next one may begin.

@@ -21,6 +21,9 @@ pub(super) fn holds_more(vault: &dyn Vault, id: Id, entries: &[Entry]) -> Result
         Err(e) => return Err(e.at(path)),
     }
     let there = salvage(file.as_ref()).place(&path)?;
-    let lacks = |there: &Entry| entries.binary_search_by(|entry| entry.id.cmp(&there.id)).is_err();
+    let lacks = |there: &Entry| match entries.binary_search_by(|entry| entry.id.cmp(&there.id)) {
+        Ok(at) => !entries[at].mark.is_whole() && entries[at].mark != there.mark,
+        Err(_) => true,
+    };
     Ok(there.newer || !there.complete || there.entries.iter().any(lacks))
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack, taken};
+use crate::delta::{Base, Mark};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind};
-use crate::object;
+use crate::object::{self, Stored};
 use crate::vault::{Vault, VaultFile};
 
 /// Bytes that are gathered before they are written.
@@ -39,7 +40,17 @@ impl<'a> Packer<'a> {
 
     /// Whether the pack at hand holds this object.
     pub(crate) fn holds(&self, id: &Id) -> bool {
-        self.open.as_ref().is_some_and(|open| open.entries.contains_key(id))
+        self.held(id).is_some()
+    }
+
+    /// How the pack at hand holds this object.
+    pub(crate) fn held(&self, id: &Id) -> Option<Entry> {
+        self.open.as_ref()?.entries.get(id).copied()
+    }
+
+    /// Whether the pack at hand holds this object, but stored in another way.
+    pub(crate) fn holds_otherwise(&self, entry: &Entry) -> bool {
+        self.held(&entry.id).is_some_and(|held| held.mark != entry.mark)
     }
 
     /// The pack at hand.
@@ -51,32 +62,45 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes.
-    pub(crate) fn add(&mut self, kind: Kind, content: &[u8]) -> Result<(Id, u64)> {
+    /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes. Where there is a base, it may
+    /// be stored as a delta of that.
+    pub(crate) fn add(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<(Id, u64)> {
         let open = self.open()?;
         let start = open.buffer.len();
-        let id = open.encoder.encode(kind, content, &mut open.buffer)?;
-        Ok((id, self.added(id, start)?))
+        let (id, mark) = open.encoder.encode(kind, content, base, &mut open.buffer)?;
+        Ok((id, self.added(id, mark, start)?))
     }
 
     /// Adds an object as it is stored elsewhere, unless the pack at hand holds it; how many bytes it takes. What is added
-    /// must give back the content of this id: `None` if it does not.
-    pub(crate) fn add_stored(&mut self, id: Id, stored: &[u8]) -> Result<Option<u64>> {
+    /// must give back the content of this id: `None` if it does not. Of a delta, `gives_back` says that.
+    pub(crate) fn add_stored(
+        &mut self,
+        id: Id,
+        stored: &[u8],
+        gives_back: impl FnOnce(&Stored<'_>) -> Result<bool>,
+    ) -> Result<Option<u64>> {
         if self.holds(&id) {
             return Ok(Some(0));
         }
         let open = self.open()?;
         let start = open.buffer.len();
         open.buffer.extend_from_slice(stored);
-        if object::sound(&open.buffer[start..]) != Some((id, stored.len())) {
+        let mark = match object::sound(&open.buffer[start..]) {
+            Some((object, len)) if object.id == id && len == stored.len() => match object.base {
+                None => Some(object.mark),
+                Some(_) => gives_back(&object)?.then_some(object.mark),
+            },
+            _ => None,
+        };
+        let Some(mark) = mark else {
             open.buffer.truncate(start);
             return Ok(None);
-        }
-        self.added(id, start).map(Some)
+        };
+        self.added(id, mark, start).map(Some)
     }
 
     /// Counts the object that lies in the buffer from `start` on.
-    fn added(&mut self, id: Id, start: usize) -> Result<u64> {
+    fn added(&mut self, id: Id, mark: Mark, start: usize) -> Result<u64> {
         let open = self.open()?;
         if open.entries.contains_key(&id) {
             open.buffer.truncate(start);
@@ -84,7 +108,7 @@ impl<'a> Packer<'a> {
         }
         let len = open.buffer.len() - start;
         let offset = u32::try_from(open.written + start as u64).expect("packs end long before 4 GiB");
-        open.entries.insert(id, Entry { id, offset, len: len as u32, base: 0 });
+        open.entries.insert(id, Entry { id, offset, len: len as u32, mark });
         if open.buffer.len() >= BUFFER {
             open.flush()?;
         }
@@ -158,7 +182,10 @@ impl Open {
         self.flush()?;
         let Some(entry) = entries.first_mut() else { return Ok(()) };
         let stored = self.file.read(u64::from(entry.offset), entry.len as usize).place(&self.path)?;
-        if object::sound(&stored) != Some((entry.id, entry.len as usize)) {
+        let is_it = |(object, len): (Stored<'_>, usize)| {
+            (object.id, object.mark, len) == (entry.id, entry.mark, entry.len as usize)
+        };
+        if !object::sound(&stored).is_some_and(is_it) {
             let message = format!("{}: an object did not come back as it was written", self.path);
             return Err(Error::new(Code::Io, message));
         }

@@ -5,12 +5,12 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
+use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
-use crate::index::{Index, IndexFile, Location, Numbered, PER_BLOCK};
+use crate::index::{Block, Index, IndexFile, Location, PER_BLOCK};
 use crate::pack::{self, Entry, Pack};
 use crate::vault::Vault;
 
@@ -51,8 +51,6 @@ enum Listing {
     /// A pack by its own list.
     Loose { pack: usize, entries: Vec<Entry> },
 }
-
-type Block = Rc<Vec<Numbered>>;
 
 /// Everything that is listed, in a fixed order: of what is listed twice, the first counts.
 pub(crate) struct Listings {
@@ -149,24 +147,17 @@ impl Listings {
         if let Some((of, at, block)) = &self.cache.borrow()[slot]
             && (*of, *at) == (listing, number)
         {
-            return Ok(Rc::clone(block));
+            return Ok(block.clone());
         }
-        let block = Rc::new(file.block(number)?);
-        self.cache.borrow_mut()[slot] = Some((listing, number, Rc::clone(&block)));
+        let block = file.block(number)?;
+        self.cache.borrow_mut()[slot] = Some((listing, number, block.clone()));
         Ok(block)
     }
 
     fn find_in(&self, listing: usize, id: &Id) -> Result<Option<Spot>> {
         match &self.listings[listing] {
             Listing::File { file, packs } => {
-                struct Entries(Block);
-                impl std::ops::Deref for Entries {
-                    type Target = [Numbered];
-                    fn deref(&self) -> &[Numbered] {
-                        &self.0
-                    }
-                }
-                let found = file.find_in(id, |number| self.block(listing, file, number).map(Entries))?;
+                let found = file.find_in(id, |number| self.block(listing, file, number))?;
                 let spot = found.map(|(at, (entry, pack))| (at, entry, packs[pack as usize]));
                 let spot = spot.filter(|(_, _, pack)| *pack != IGNORED);
                 Ok(spot.map(|(at, entry, pack)| Spot { listing, at, entry, pack: pack as usize }))
@@ -178,14 +169,25 @@ impl Listings {
         }
     }
 
-    /// Where this object lies, as the first listing that has it says.
-    pub(crate) fn find(&self, id: &Id) -> Result<Option<Spot>> {
-        for listing in 0..self.listings.len() {
-            if let Some(spot) = self.find_in(listing, id)? {
-                return Ok(Some(spot));
+    /// Everything on which an object with this mark may rest.
+    pub(crate) fn find_bases(&self, mark: Mark) -> Result<BTreeSet<Id>> {
+        let mut bases = BTreeSet::new();
+        let mut see = |entry: &Entry| {
+            if mark.may_rest_on(&entry.id, entry.mark) {
+                bases.insert(entry.id);
+            }
+        };
+        for (number, listing) in self.listings.iter().enumerate() {
+            match listing {
+                Listing::File { file, packs } => {
+                    let found = file.find_like(&mark.base(), |block| self.block(number, file, block))?;
+                    let there = found.iter().filter(|(_, (_, pack))| packs[*pack as usize] != IGNORED);
+                    there.for_each(|(_, (entry, _))| see(entry));
+                }
+                Listing::Loose { entries, .. } => pack::like(entries, &mark.base()).iter().for_each(&mut see),
             }
         }
-        Ok(None)
+        Ok(bases)
     }
 
     /// Everything that is said of this object, in the order of the listings.
@@ -240,7 +242,7 @@ impl Stream<'_> {
                     self.next += 1;
                     let entry = self.block.as_ref().and_then(|(_, block)| block.get(within as usize));
                     let (entry, pack) =
-                        *entry.ok_or_else(|| Error::damaged("a block of an index file is cut off"))?;
+                        entry.ok_or_else(|| Error::damaged("a block of an index file is cut off"))?;
                     let pack = packs[pack as usize];
                     if pack != IGNORED {
                         return Ok(Some(Spot { listing: self.listing, at, entry, pack: pack as usize }));

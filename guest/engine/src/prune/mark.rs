@@ -1,5 +1,7 @@
 //! Marks every object that some snapshot needs.
 //!
+//! What the newest snapshot of each source tracks for the next backup is marked too, as far as it is there.
+//!
 //! Leaves are not read, unless they have so many bytes that a key or a value of theirs may lie in pieces. What two
 //! snapshots share is gone through once: a node whose mark says that it was opened has all below it marked.
 
@@ -7,14 +9,17 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::bits::Bits;
 use super::listing::{Listings, Spot};
+use super::plan::blame;
 use crate::catalog;
-use crate::error::{Code, Error, Place, Result};
+use crate::error::{Code, Place, Result};
 use crate::id::{Id, Kind};
 use crate::objects::Objects;
-use crate::progress::Progress;
-use crate::snapshot::Snapshot;
+use crate::progress::{Level, Progress};
+use crate::snapshot::{self, Snapshot};
+use crate::tracking;
 use crate::tree::item::{Items, PIECE};
 use crate::tree::node::{Ref, refs};
+use crate::vault::Vault;
 
 /// Damage is listed up to here; that there is more is only counted.
 const DAMAGE_MAX: usize = 1000;
@@ -36,12 +41,6 @@ impl Marks {
     pub(crate) fn set(&mut self, spot: &Spot) {
         self.0[spot.listing].set(spot.at);
     }
-
-    /// The mark goes from one place of an object to another.
-    pub(crate) fn shift(&mut self, from: &Spot, to: &Spot) {
-        self.0[from.listing].clear(from.at);
-        self.set(to);
-    }
 }
 
 /// What marking found.
@@ -58,6 +57,7 @@ pub(super) struct Marked {
 
 /// Marks what these snapshots need.
 pub(super) fn mark(
+    vault: &dyn Vault,
     snapshots: &[Snapshot],
     listings: &Listings,
     objects: &Objects<'_>,
@@ -68,8 +68,19 @@ pub(super) fn mark(
     let opened = Marks::new(listings);
     let lost = BTreeSet::new();
     let recent = Recent::new();
-    let mut marker =
-        Marker { listings, objects, progress, opened, marked, recent, snapshot: "", untold: 0, lost };
+    let mut marker = Marker {
+        vault,
+        listings,
+        objects,
+        progress,
+        opened,
+        marked,
+        recent,
+        snapshot: "",
+        tracking: false,
+        untold: 0,
+        lost,
+    };
     for snapshot in snapshots {
         marker.snapshot = &snapshot.name;
         super::advance(progress, "mark", std::mem::take(&mut marker.untold))?;
@@ -83,10 +94,15 @@ pub(super) fn mark(
             marker.node(Kind::Catalog { level: root.level }, &root.node)?;
         }
     }
+    marker.tracking = true;
+    for tracking in snapshot::newest(snapshots).filter_map(|snapshot| snapshot.tracking.as_ref()) {
+        marker.node(Kind::Tracking { level: tracking.root.level }, &tracking.root.node)?;
+    }
     Ok(marker.marked)
 }
 
 struct Marker<'a, 'v> {
+    vault: &'a dyn Vault,
     listings: &'a Listings,
     objects: &'a Objects<'v>,
     progress: &'a dyn Progress,
@@ -95,6 +111,8 @@ struct Marker<'a, 'v> {
     marked: Marked,
     recent: Recent,
     snapshot: &'a str,
+    /// What is missing now costs a scan, and nobody any data.
+    tracking: bool,
     /// Bytes that were read since progress was last told.
     untold: u64,
     /// What is missing or damaged, so that it is looked for once.
@@ -104,14 +122,25 @@ struct Marker<'a, 'v> {
 impl Marker<'_, '_> {
     fn node(&mut self, kind: Kind, node: &Ref) -> Result<()> {
         // A leaf of so many bytes may have pieces, which only it names.
-        let open = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
+        let open = match kind {
+            Kind::Node { level: 0 } => node.bytes > PIECE as u64,
+            Kind::Baseline { level: 0 } => false,
+            _ => true,
+        };
         let Some((spot, content)) = self.object(kind, &node.id, open)? else { return Ok(()) };
         let below = match kind {
             Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
             Kind::Catalog { level: level @ 1.. } => {
                 self.below(Kind::Catalog { level: level - 1 }, node, &content)
             }
+            Kind::Tracking { level: level @ 1.. } => {
+                self.below(Kind::Tracking { level: level - 1 }, node, &content)
+            }
+            Kind::Baseline { level: level @ 1.. } => {
+                self.below(Kind::Baseline { level: level - 1 }, node, &content)
+            }
             Kind::Catalog { .. } => self.tables(node, &content),
+            Kind::Tracking { .. } => self.baselines(node, &content),
             _ => self.pieces(node, &content),
         };
         match below {
@@ -141,6 +170,18 @@ impl Marker<'_, '_> {
         Ok(())
     }
 
+    fn baselines(&mut self, leaf: &Ref, content: &[u8]) -> Result<()> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
+        for item in items {
+            let (_, tracked) = tracking::tracked(&item)?;
+            if let Some(root) = tracked.track.baseline.flatten() {
+                self.node(Kind::Baseline { level: root.level }, &root.node)?;
+            }
+        }
+        Ok(())
+    }
+
     fn pieces(&mut self, leaf: &Ref, content: &[u8]) -> Result<()> {
         let items = Items::new(content).collect::<Result<Vec<_>>>()?;
         leaf.check_leaf(&items)?;
@@ -150,21 +191,12 @@ impl Marker<'_, '_> {
         Ok(())
     }
 
-    /// Marks an object. Gives back its content if what is below it is to be marked and was not yet.
+    /// Marks an object and what it rests on. Gives back its content if what is below it is to be marked and was not yet.
     fn object(&mut self, kind: Kind, id: &Id, open: bool) -> Result<Option<(Spot, Vec<u8>)>> {
-        if self.recent.has(id, open) || self.lost.contains(id) {
+        if self.recent.has(id, open) {
             return Ok(None);
         }
-        let Some(spot) = self.listings.find(id)? else {
-            self.lose(id, format!("object {id} is in no pack that is there"));
-            return Ok(None);
-        };
-        if spot.entry.base != 0 {
-            let message =
-                format!("object {id} is stored as a delta, which a later version wrote; prune with that one");
-            return Err(Error::new(Code::NewerFormat, message));
-        }
-        self.marked.needed.set(&spot);
+        let Some(spot) = self.need(kind, id)? else { return Ok(None) };
         if !open || self.opened.get(&spot) {
             self.recent.put(id, open);
             return Ok(None);
@@ -174,9 +206,7 @@ impl Marker<'_, '_> {
                 match self.objects.read_elsewhere(kind, *id)? {
                     Some(content) => content,
                     None => {
-                        for spot in self.listings.find_all(id)? {
-                            self.marked.bad.insert((*id, self.listings.location(&spot).pack));
-                        }
+                        blame(self.vault, self.listings, id, &mut self.marked.bad)?;
                         self.lose(id, e.message);
                         return Ok(None);
                     }
@@ -191,6 +221,58 @@ impl Marker<'_, '_> {
         Ok(Some((spot, content)))
     }
 
+    /// Marks an object, at the place of it that counts, and what it rests on there.
+    fn need(&mut self, kind: Kind, id: &Id) -> Result<Option<Spot>> {
+        if self.lost.contains(id) {
+            return Ok(None);
+        }
+        let mut spots = self.listings.find_all(id)?;
+        if let Some(spot) = spots.iter().find(|spot| self.marked.needed.get(spot)) {
+            return Ok(Some(*spot));
+        }
+        // Whatever rests on some place of this object may rest on the one where it rests on the fewest others itself.
+        spots.sort_by_key(|spot| spot.entry.mark.depth());
+        let Some(spot) = self.choose(kind, id, &spots)? else {
+            self.lose(id, format!("object {id} is in no pack that is there"));
+            return Ok(None);
+        };
+        let mark = spot.entry.mark;
+        if !mark.is_whole() {
+            let mut rests = false;
+            for base in self.listings.find_bases(mark)? {
+                let below = self.need(kind, &base)?;
+                rests |= below.is_some_and(|below| mark.may_rest_on(&base, below.entry.mark));
+            }
+            if !rests {
+                self.lose(id, format!("object {id} is a delta of another that is not there"));
+                return Ok(None);
+            }
+        }
+        self.marked.needed.set(&spot);
+        Ok(Some(spot))
+    }
+
+    /// The first of these places that gives the object back. Of a place that others vie with, that is looked at.
+    fn choose(&mut self, kind: Kind, id: &Id, spots: &[Spot]) -> Result<Option<Spot>> {
+        let Some(first) = spots.first() else { return Ok(None) };
+        if spots.iter().all(|spot| spot.pack == first.pack && spot.entry == first.entry) {
+            return Ok(Some(*first));
+        }
+        let mut spoilt = Vec::new();
+        for spot in spots {
+            let place = self.listings.location(spot);
+            match self.objects.read_at(kind, *id, place) {
+                Ok(_) => {
+                    self.marked.bad.extend(spoilt);
+                    return Ok(Some(*spot));
+                }
+                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => spoilt.push((*id, place.pack)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Some(*first))
+    }
+
     fn lose(&mut self, id: &Id, what: String) {
         if self.lost.len() < DAMAGE_MAX {
             self.lost.insert(*id);
@@ -199,6 +281,10 @@ impl Marker<'_, '_> {
     }
 
     fn note(&mut self, what: String) {
+        if self.tracking {
+            let message = format!("{what}; it is only tracking data, and the next backup scans instead");
+            return self.progress.log(Level::Debug, &message);
+        }
         if self.marked.damage.len() < DAMAGE_MAX {
             self.marked.damage.push((self.snapshot.to_owned(), what));
         } else {

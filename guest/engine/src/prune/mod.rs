@@ -73,19 +73,19 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
     let before = repository::bytes(vault)?;
     let listings = open_listings(vault, options.dry_run, progress)?;
     let objects = Objects::open(vault)?;
-    let mut marked = mark::mark(&snapshots, &listings, &objects, progress)?;
+    let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
     if !marked.damage.is_empty() {
         return Err(refuse(vault, options.dry_run, marked));
     }
-    drop(objects);
-    let plan = plan::make(vault, &listings, &mut marked.needed, options.max_unused, progress)?;
+    let plan = plan::make(&listings, &marked.needed, options.max_unused, progress)?;
     let mut run = Run {
         vault,
         dry_run: options.dry_run,
         progress,
         listings: &listings,
+        objects: &objects,
         needed: &marked.needed,
-        bad: plan.bad.clone(),
+        bad: marked.bad,
         plan: &plan,
         gone: HashSet::new(),
         written: Vec::new(),
@@ -140,7 +140,7 @@ fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> R
         return Ok(*listings);
     }
     if !dry_run {
-        index::mend(vault, progress)?;
+        index::mend(vault, true, progress)?;
         if let Opened::Listings(listings) = Listings::open(vault)? {
             return Ok(*listings);
         }
@@ -184,6 +184,7 @@ struct Run<'a> {
     dry_run: bool,
     progress: &'a dyn Progress,
     listings: &'a Listings,
+    objects: &'a Objects<'a>,
     needed: &'a Marks,
     plan: &'a Plan,
     /// Packs, by number, that went.
@@ -230,8 +231,8 @@ impl Run<'_> {
     }
 
     fn sift(&self, numbers: &[usize], sifted: &mut Sifted) -> Result<Vec<Pack>> {
-        let Self { vault, listings, needed, plan, progress, .. } = *self;
-        let sieve = Sieve { vault, listings, needed, plan, progress };
+        let Self { vault, listings, objects, needed, plan, progress, .. } = *self;
+        let sieve = Sieve { vault, listings, objects, needed, plan, progress };
         let mut packer = Packer::new(if self.dry_run { &Nowhere } else { vault }, "prune");
         let sift = numbers.iter().try_for_each(|number| sieve.sift(*number, &mut packer, sifted));
         match sift.and_then(|()| packer.end_pack()) {
@@ -256,14 +257,12 @@ impl Run<'_> {
             let change = Change {
                 packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
                 needed: written.iter().map(|pack| pack.id).collect(),
-                lost: gone
-                    .iter()
-                    .map(|number| self.listings.packs[*number].pack.id)
-                    .chain(self.listings.lost.iter().copied())
-                    .collect(),
+                lost: self.listings.lost.clone(),
+                gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
                 bad: self.bad.iter().filter(|(_, pack)| !new.contains(pack)).copied().collect(),
                 broken: self.listings.broken.clone(),
                 whole: true,
+                ..Change::default()
             };
             index::update(self.vault, change).place("while the index is written")?;
         }

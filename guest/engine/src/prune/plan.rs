@@ -1,12 +1,12 @@
 //! What is to become of each pack.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::listing::{Held, Listings, Spot};
 use super::mark::Marks;
 use crate::error::{Code, Result};
 use crate::id::Id;
-use crate::object;
+use crate::object::{self, Stored};
 use crate::pack::{self, Entry, OBJECTS_MAX, TARGET, TRAILER};
 use crate::progress::Progress;
 use crate::vault::Vault;
@@ -35,21 +35,16 @@ pub(super) struct Tally {
 pub(super) struct Plan {
     pub(super) fates: Vec<Fate>,
     pub(super) tallies: Vec<Tally>,
-    /// Objects that lie elsewhere too and are damaged in these packs.
-    pub(super) bad: HashSet<(Id, Id)>,
 }
 
-/// Counts what is needed and decides. Where several places are listed for an object, one that gives it back is chosen:
-/// the mark goes there.
+/// Counts what is needed and decides.
 pub(super) fn make(
-    vault: &dyn Vault,
     listings: &Listings,
-    needed: &mut Marks,
+    needed: &Marks,
     max_unused: u32,
     progress: &dyn Progress,
 ) -> Result<Plan> {
     let mut tallies = vec![Tally::default(); listings.packs.len()];
-    let mut bad = HashSet::new();
     let mut seen: u64 = 0;
     listings.each(|spots| {
         seen += 1;
@@ -63,43 +58,45 @@ pub(super) fn make(
             }
             return Ok(());
         };
-        let chosen = choose(vault, listings, spots, marked, &mut bad)?;
-        needed.shift(marked, &chosen);
-        let tally = &mut tallies[chosen.pack];
+        let tally = &mut tallies[marked.pack];
         tally.needed += 1;
-        tally.used += u64::from(chosen.entry.len) + Entry::LEN as u64;
+        tally.used += u64::from(marked.entry.len) + Entry::LEN as u64;
         Ok(())
     })?;
     let fates = decide(&listings.packs, &tallies, max_unused);
-    Ok(Plan { fates, tallies, bad })
+    Ok(Plan { fates, tallies })
 }
 
-/// The place of an object that counts from now on: the marked one, unless it is damaged and another is not.
-fn choose(
-    vault: &dyn Vault,
-    listings: &Listings,
-    spots: &[Spot],
-    marked: &Spot,
-    bad: &mut HashSet<(Id, Id)>,
-) -> Result<Spot> {
-    if spots.iter().all(|spot| spot.pack == marked.pack) || is_sound(vault, listings, marked)? {
-        return Ok(*marked);
-    }
-    for spot in spots.iter().filter(|spot| spot.pack != marked.pack) {
-        if is_sound(vault, listings, spot)? {
-            bad.insert((marked.entry.id, listings.packs[marked.pack].pack.id));
-            return Ok(*spot);
-        }
-    }
-    Ok(*marked)
-}
-
-/// Whether the object that is said to lie there gives its content back.
+/// Whether the object that is said to lie there is what was written, whatever there is to say of what it rests on.
 pub(crate) fn is_sound(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<bool> {
     Ok(stored(vault, listings, spot)?.is_some())
 }
 
-/// An object as it is stored, if what lies there gives its content back.
+/// Notes which places of an object that does not come back are not what was written: those of the object itself, or of
+/// what it rests on.
+pub(super) fn blame(
+    vault: &dyn Vault,
+    listings: &Listings,
+    id: &Id,
+    bad: &mut HashSet<(Id, Id)>,
+) -> Result<()> {
+    let (mut todo, mut seen) = (vec![*id], BTreeSet::new());
+    while let Some(id) = todo.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for spot in listings.find_all(&id)? {
+            if !is_sound(vault, listings, &spot)? {
+                bad.insert((id, listings.location(&spot).pack));
+            } else if !spot.entry.mark.is_whole() {
+                todo.extend(listings.find_bases(spot.entry.mark)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An object as it is stored, if what lies there is what was written.
 pub(crate) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<Option<Vec<u8>>> {
     let file = match vault.open(&pack::path(listings.packs[spot.pack].pack.id)) {
         Err(e) if e.code == Code::NotFound => return Ok(None),
@@ -110,7 +107,10 @@ pub(crate) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Res
         return Ok(None);
     }
     let stored = file.read(u64::from(spot.entry.offset), len)?;
-    let sound = object::sound(&stored) == Some((spot.entry.id, len));
+    let is_it = |(object, all): (Stored<'_>, usize)| {
+        (object.id, object.mark, all) == (spot.entry.id, spot.entry.mark, len)
+    };
+    let sound = object::sound(&stored).is_some_and(is_it);
     Ok(sound.then_some(stored))
 }
 

@@ -5,12 +5,14 @@
 
 use std::collections::HashSet;
 
-use super::listing::{Listings, Spot};
+use super::listing::Listings;
 use super::mark::Marks;
-use super::plan::{Plan, is_sound, stored};
+use super::plan::{Plan, blame, is_sound, stored};
+use crate::delta::Mark;
 use crate::error::{Place, Result};
 use crate::id::Id;
 use crate::object;
+use crate::objects::Objects;
 use crate::pack::{self, Entry, Packer};
 use crate::progress::{Level, Progress};
 use crate::vault::{Vault, VaultFile};
@@ -23,6 +25,7 @@ const GAP: u64 = 64 << 10;
 pub(super) struct Sieve<'a> {
     pub(super) vault: &'a dyn Vault,
     pub(super) listings: &'a Listings,
+    pub(super) objects: &'a Objects<'a>,
     pub(super) needed: &'a Marks,
     pub(super) plan: &'a Plan,
     pub(super) progress: &'a dyn Progress,
@@ -47,6 +50,7 @@ impl Sieve<'_> {
         let (_, entries) = pack::entries_or_salvage(self.vault, id)?;
         let mut wanted: Vec<Entry> = Vec::new();
         let mut counted_here = 0;
+        let mut all = true;
         for entry in entries {
             let spots = self.listings.find_all(&entry.id)?;
             match spots.iter().find(|spot| self.needed.get(spot)) {
@@ -56,12 +60,16 @@ impl Sieve<'_> {
                     wanted.push(entry);
                 }
                 Some(elsewhere) if is_sound(self.vault, self.listings, elsewhere)? => {}
-                Some(_) => wanted.push(entry),
+                Some(elsewhere) if entry.mark.is_whole() || entry.mark == elsewhere.entry.mark => {
+                    wanted.push(entry);
+                }
+                // What it rests on here may go.
+                Some(_) => all = false,
             }
         }
         wanted.sort_unstable_by_key(|entry| entry.offset);
         // What the pack's own list does not have cannot be moved.
-        let mut all = counted_here == self.plan.tallies[number].needed;
+        all &= counted_here == self.plan.tallies[number].needed;
         let file = self.vault.open(&pack::path(id))?;
         let mut rest = &wanted[..];
         while !rest.is_empty() {
@@ -93,11 +101,11 @@ impl Sieve<'_> {
         for entry in run {
             let at = (u64::from(entry.offset) - start) as usize;
             let here = bytes.get(at..at + entry.len as usize).unwrap_or_default();
-            let mut added = into.add_stored(entry.id, here)?;
+            let mut added = into.add_stored(entry.id, here, |object| self.objects.gives_back(object))?;
             if added.is_none()
-                && let Some(other) = self.other_copy(number, &entry.id)?
+                && let Some(other) = self.other_copy(number, entry)?
             {
-                added = into.add_stored(entry.id, &other)?;
+                added = into.add_stored(entry.id, &other, |object| self.objects.gives_back(object))?;
             }
             match added {
                 Some(added) => {
@@ -113,9 +121,11 @@ impl Sieve<'_> {
         Ok(all)
     }
 
-    /// Another place's copy of an object.
-    fn other_copy(&self, number: usize, id: &Id) -> Result<Option<Vec<u8>>> {
-        for spot in self.listings.find_all(id)?.iter().filter(|spot| spot.pack != number) {
+    /// Another place's copy of an object, which rests on no other than this one.
+    fn other_copy(&self, number: usize, entry: &Entry) -> Result<Option<Vec<u8>>> {
+        let fits = |mark: Mark| mark.is_whole() || mark == entry.mark;
+        let spots = self.listings.find_all(&entry.id)?;
+        for spot in spots.iter().filter(|spot| spot.pack != number && fits(spot.entry.mark)) {
             if let Some(stored) = stored(self.vault, self.listings, spot)? {
                 return Ok(Some(stored));
             }
@@ -123,20 +133,20 @@ impl Sieve<'_> {
         Ok(None)
     }
 
-    /// An object that no listed place gives back counts as absent from now on, so that the next backup heals it.
+    /// An object that no listed place gives back counts as absent from now on, so that the next backup heals it; or what it
+    /// rests on does.
     fn give_up(&self, entry: &Entry, sifted: &mut Sifted) -> Result<()> {
-        let spots: Vec<Spot> = self.listings.find_all(&entry.id)?;
-        for spot in &spots {
+        for spot in &self.listings.find_all(&entry.id)? {
             let path = self.listings.packs[spot.pack].pack.path();
+            let rests = if spot.entry.mark.is_whole() { "" } else { ", or what it is a delta of," };
             let message = format!(
-                "{path} at {}: object {}, which a snapshot needs, is not what was written. The pack stays. The next backup \
-                 writes the object again if the database still holds it; `verify --read-data` says what it costs",
+                "{path} at {}: object {}{rests} is not what was written, and a snapshot needs it. The pack stays. The next \
+                 backup writes the object again if the database still holds it; `verify --read-data` says what it costs",
                 entry.offset, entry.id
             );
             self.progress.log(Level::Warn, &message);
-            sifted.bad.insert((entry.id, self.listings.packs[spot.pack].pack.id));
         }
-        Ok(())
+        blame(self.vault, self.listings, &entry.id, &mut sifted.bad)
     }
 }
 

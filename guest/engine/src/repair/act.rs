@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::Note;
 use super::look::{Found, Is};
 use super::places::{Places, State};
 use super::rescue::{Rescued, rescue};
+use super::{Note, deltas};
+use crate::delta::Mark;
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::index::{self, Change};
@@ -40,6 +41,12 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
     if !act.dry_run {
         act.begin(&unfinished)?;
     }
+    // Before anything is written where what is looked at lies.
+    let dead = if !act.dry_run && (act.index_changes(&[]) || !act.found.spoilt.is_empty()) {
+        deltas::dead(act.places, act.found, act.progress)?
+    } else {
+        HashSet::new()
+    };
     let packer = Packer::new(if act.dry_run { &Nowhere } else { act.vault }, "repair");
     let spoilt = &act.found.spoilt;
     let (rescued, written) = rescue(spoilt, act.places, packer, act.dry_run, act.progress)?;
@@ -61,7 +68,7 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
     }
     if !act.dry_run {
         if changes {
-            act.index(&written)?;
+            act.index(&written, &dead)?;
         }
         act.remove(&gone, &written)?;
     }
@@ -114,17 +121,26 @@ impl Act<'_> {
     }
 
     /// A new index, from the lists of the packs alone.
-    fn index(&self, written: &[Pack]) -> Result<()> {
+    fn index(&self, written: &[Pack], dead: &HashSet<(Id, Mark)>) -> Result<()> {
         for path in &self.found.aside {
             self.vault.rename(path, &aside(path))?;
         }
         // What was damaged may have been written again under the same name.
         let is_new = |id: &Id| written.iter().any(|pack| pack.id == *id);
-        let bad = self.found.bad.iter().filter(|(_, pack)| !is_new(pack));
+        let mut bad: HashSet<(Id, Id)> =
+            self.found.bad.iter().filter(|(_, pack)| !is_new(pack)).copied().collect();
+        let packs = self.sound().map(|number| self.pack(number).id).chain(written.iter().map(|pack| pack.id));
+        for pack in packs.filter(|_| !dead.is_empty()) {
+            let (_, list) = pack::entries(self.vault, pack)?;
+            let list = list.iter().filter(|entry| dead.contains(&(entry.id, entry.mark)));
+            bad.extend(list.map(|entry| (entry.id, pack)));
+        }
+        // Also where it is not known what there was.
+        index::note_loss(self.vault)?;
         let change = Change {
             packs: self.sound().map(|number| self.pack(number).id).collect(),
             needed: written.iter().map(|pack| pack.id).collect(),
-            bad: bad.copied().collect(),
+            bad,
             broken: index::files(self.vault)?.into_iter().collect(),
             whole: true,
             ..Change::default()

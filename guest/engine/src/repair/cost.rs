@@ -11,7 +11,8 @@ use crate::error::{Code, Result};
 use crate::id::{Id, Kind};
 use crate::pack;
 use crate::progress::Progress;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Snapshot};
+use crate::tracking;
 use crate::tree::item::{Items, PIECE};
 use crate::tree::node::{Ref, refs};
 use crate::verify::Seen;
@@ -28,6 +29,8 @@ pub(super) struct Cost {
     pub(super) more: u64,
     /// Snapshots, by number, that are not whole.
     pub(super) hurt: BTreeSet<usize>,
+    /// What the next backups want to know and do not find: it costs them a scan, and nobody any data.
+    tracking: BTreeSet<Id>,
 }
 
 pub(super) struct Loss {
@@ -44,6 +47,7 @@ pub(super) fn of(snapshots: &[Snapshot], places: &Places<'_>, progress: &dyn Pro
         progress,
         snapshot: 0,
         table: None,
+        tracking: false,
         turn: 0,
         seen: Seen::default(),
         spoilt: HashMap::new(),
@@ -63,10 +67,26 @@ pub(super) fn of(snapshots: &[Snapshot], places: &Places<'_>, progress: &dyn Pro
             walk.node(Kind::Catalog { level: root.level }, &root.node)?;
         }
     }
+    (walk.table, walk.tracking) = (None, true);
+    for tracking in snapshot::newest(snapshots).filter_map(|snapshot| snapshot.tracking.as_ref()) {
+        walk.turn += 1;
+        advance(progress, 0)?;
+        walk.node(Kind::Tracking { level: tracking.root.level }, &tracking.root.node)?;
+    }
     Ok(walk.cost)
 }
 
 impl Cost {
+    /// Whether nothing is lost at all.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.lost.is_empty() && self.tracking.is_empty()
+    }
+
+    /// Whether the same is lost.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.more == other.more && self.tracking == other.tracking && self.lost.keys().eq(other.lost.keys())
+    }
+
     /// In words, with names.
     pub(super) fn list(
         self,
@@ -109,6 +129,8 @@ struct Walk<'w, 'a> {
     progress: &'w dyn Progress,
     snapshot: usize,
     table: Option<Rc<str>>,
+    /// What is missing now costs a scan, and nobody any data.
+    tracking: bool,
     /// Which table of which snapshot this is, counted through.
     turn: u64,
     seen: Seen,
@@ -130,9 +152,14 @@ impl Walk<'_, '_> {
     /// Looks at a node and at what is below it; `true` if all of that is there.
     fn node(&mut self, kind: Kind, node: &Ref) -> Result<bool> {
         // A leaf of so many bytes may have pieces, which only it names.
-        let open = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
+        let open = match kind {
+            Kind::Node { level: 0 } => node.bytes > PIECE as u64,
+            Kind::Baseline { level: 0 } => false,
+            _ => true,
+        };
         let (what, entries) = match kind {
             Kind::Catalog { .. } => ("list of tables", None),
+            Kind::Tracking { .. } | Kind::Baseline { .. } => ("tracking data", None),
             Kind::Node { level: 0 } => ("leaf", Some(node.entries)),
             _ => ("node", Some(node.entries)),
         };
@@ -146,7 +173,14 @@ impl Walk<'_, '_> {
             Kind::Catalog { level: level @ 1.. } => {
                 self.below(Kind::Catalog { level: level - 1 }, node, &content)
             }
+            Kind::Tracking { level: level @ 1.. } => {
+                self.below(Kind::Tracking { level: level - 1 }, node, &content)
+            }
+            Kind::Baseline { level: level @ 1.. } => {
+                self.below(Kind::Baseline { level: level - 1 }, node, &content)
+            }
             Kind::Catalog { .. } => self.tables(node, &content),
+            Kind::Tracking { .. } => self.baselines(node, &content),
             _ => self.pieces(node, &content),
         };
         let whole = match whole {
@@ -187,6 +221,19 @@ impl Walk<'_, '_> {
         Ok(whole)
     }
 
+    fn baselines(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        leaf.check_leaf(&items)?;
+        let mut whole = true;
+        for item in items {
+            let (_, tracked) = tracking::tracked(&item)?;
+            if let Some(root) = tracked.track.baseline.flatten() {
+                whole &= self.node(Kind::Baseline { level: root.level }, &root.node)?;
+            }
+        }
+        Ok(whole)
+    }
+
     fn pieces(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
         let items = Items::new(content).collect::<Result<Vec<_>>>()?;
         leaf.check_leaf(&items)?;
@@ -214,7 +261,8 @@ impl Walk<'_, '_> {
             Some(when) if *when == self.turn => return Ok(Object::Lost),
             _ => {}
         }
-        let content = if open { self.places.read(kind, id)? } else { self.places.has(id)?.then(Vec::new) };
+        let content =
+            if open { self.places.read(kind, id)? } else { self.places.has(kind, id)?.then(Vec::new) };
         match content {
             Some(content) if open => {
                 advance(self.progress, content.len() as u64)?;
@@ -230,6 +278,12 @@ impl Walk<'_, '_> {
     }
 
     fn lose(&mut self, id: &Id, what: &'static str, entries: Option<u64>) {
+        if self.tracking {
+            if self.cost.tracking.len() < LOST_MAX {
+                self.cost.tracking.insert(*id);
+            }
+            return;
+        }
         self.cost.hurt.insert(self.snapshot);
         if !self.cost.lost.contains_key(id) && self.cost.lost.len() >= LOST_MAX {
             self.cost.more += 1;

@@ -7,7 +7,7 @@ use super::{Note, advance, newer};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::index;
-use crate::object;
+use crate::object::{self, Stored};
 use crate::pack::{self, Entry, Salvaged};
 use crate::progress::Progress;
 use crate::prune::sift::{end_of, run_of};
@@ -45,9 +45,13 @@ pub(super) struct Found {
     pub(super) left: Vec<Note>,
 }
 
-/// Whether the object that is said to lie there gives its content back. Fails if only a later version could tell.
+/// Whether the object that is said to lie there is what was written, whatever there is to say of what it rests on. Fails if
+/// only a later version could tell.
 fn is_sound(entry: &Entry, stored: &[u8]) -> Result<bool> {
-    if object::sound(stored) == Some((entry.id, entry.len as usize)) {
+    let is_it = |(object, len): (Stored<'_>, usize)| {
+        (object.id, object.mark, len) == (entry.id, entry.mark, entry.len as usize)
+    };
+    if object::sound(stored).is_some_and(is_it) {
         return Ok(true);
     }
     if object::is_newer(stored) { Err(newer(format!("object {}", entry.id))) } else { Ok(false) }
@@ -176,7 +180,7 @@ impl Look<'_, '_> {
         }
         for entry in salvaged.entries {
             let listed = matches!(is, Is::Pack(number) if self.places.except(number, &entry)?);
-            if !listed && !self.places.has(&entry.id)? {
+            if !listed && !self.places.knows(&entry)? {
                 self.places.add(&path, entry);
             }
         }
@@ -184,9 +188,9 @@ impl Look<'_, '_> {
         Ok(())
     }
 
-    /// Looks for objects that no place gives back in the lists of all sound packs: an index has one place for each. Says
-    /// whether one of them was found.
-    pub(super) fn hidden(&mut self, lost: impl Fn(&Id) -> bool) -> Result<bool> {
+    /// Looks for other places of objects in the lists of all sound packs: an index has one for each, and something that is
+    /// lost may lie in another, or rest on what does. Says whether there are any.
+    pub(super) fn hidden(&mut self) -> Result<bool> {
         let (vault, listings) = (self.places.vault, self.places.listings);
         let mut any = false;
         for (number, held) in listings.packs.iter().enumerate() {
@@ -194,8 +198,9 @@ impl Look<'_, '_> {
                 continue;
             }
             let (_, list) = pack::entries(vault, held.pack.id)?;
-            for entry in list.into_iter().filter(|entry| lost(&entry.id)) {
-                if !self.found.bad.contains(&(entry.id, held.pack.id)) && !self.places.has(&entry.id)? {
+            advance(self.progress, 0)?;
+            for entry in list {
+                if !self.found.bad.contains(&(entry.id, held.pack.id)) && !self.places.knows(&entry)? {
                     any |= self.places.add(&held.pack.path(), entry);
                 }
             }

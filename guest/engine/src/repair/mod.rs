@@ -5,6 +5,7 @@
 
 mod act;
 mod cost;
+mod deltas;
 mod look;
 mod places;
 mod rescue;
@@ -12,7 +13,6 @@ mod rescue;
 mod tests;
 
 use crate::error::{Code, Error, Result};
-use crate::id::Id;
 use crate::index;
 use crate::progress::Progress;
 use crate::prune::listing::{Listings, Opened};
@@ -115,16 +115,12 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     let mut places = Places::new(vault, &listings);
     let mut look = Look { places: &mut places, progress, bad_max, found: Found::default() };
     look.everywhere(&unreadable)?;
+    let mut cost = cost::of(&snapshots, look.places, progress)?;
     let mut hidden = false;
-    let cost = loop {
-        let cost = cost::of(&snapshots, look.places, progress)?;
-        // Where not all that is lost is listed, all that no place gives back is looked for.
-        let is_lost = |id: &Id| cost.more > 0 || cost.lost.contains_key(id);
-        if cost.lost.is_empty() || !look.hidden(is_lost)? {
-            break cost;
-        }
-        hidden = true;
-    };
+    while !cost.is_nothing() && look.hidden()? {
+        let before = std::mem::replace(&mut cost, cost::of(&snapshots, look.places, progress)?);
+        hidden |= !cost.is_same(&before);
+    }
     let found = look.found;
     let (objects, bytes) = (found.objects, found.bytes);
     let acted = act::act(act::Act {
@@ -155,7 +151,7 @@ fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> R
         return Ok(*listings);
     }
     if !dry_run {
-        index::mend(vault, progress)?;
+        index::mend(vault, true, progress)?;
         if let Opened::Listings(listings) = Listings::open(vault)? {
             return Ok(*listings);
         }

@@ -1,11 +1,13 @@
 //! Where objects lie that give their content back.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
+use crate::chain::Link;
+use crate::delta::{self, Mark};
 use crate::error::{Code, Result};
 use crate::id::{Id, Kind};
-use crate::object;
+use crate::object::{self, Stored};
 use crate::pack::Entry;
 use crate::prune::listing::{Listings, Spot};
 use crate::prune::mark::Marks;
@@ -14,6 +16,10 @@ use crate::vault::{Vault, VaultFile};
 
 /// Objects in places that nobody lists: no more are remembered.
 const FOUND_MAX: usize = 1 << 18;
+/// Objects that do not come back: no more are remembered at a time.
+const LACKING_MAX: usize = 1 << 16;
+/// Files that are held open. What an object rests on lies in the packs of as many backups.
+const OPEN_FILES: usize = 16;
 
 /// What a pack turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +44,13 @@ pub(super) struct Places<'a> {
     /// In packs with a sound list: what is damaged. In those without: what is sound.
     exceptions: Marks,
     /// What lies in places that nobody lists: the file, and where in it.
-    found: HashMap<Id, (usize, Entry)>,
+    found: HashMap<Id, Vec<(usize, Entry)>>,
+    remembered: usize,
     files: Vec<String>,
-    /// The file that was read last.
-    open: RefCell<Option<(String, Box<dyn VaultFile>)>>,
+    /// What does not come back from places with a lesser depth than this.
+    lacking: RefCell<HashMap<(Kind, Id), u8>>,
+    /// Those that were read last.
+    open: RefCell<VecDeque<(String, Box<dyn VaultFile>)>>,
 }
 
 impl<'a> Places<'a> {
@@ -52,8 +61,10 @@ impl<'a> Places<'a> {
             states: vec![State::Sound; listings.packs.len()],
             exceptions: Marks::new(listings),
             found: HashMap::new(),
+            remembered: 0,
             files: Vec::new(),
-            open: RefCell::new(None),
+            lacking: RefCell::default(),
+            open: RefCell::default(),
         }
     }
 
@@ -62,7 +73,7 @@ impl<'a> Places<'a> {
         let mut any = false;
         for spot in self.listings.find_all(&entry.id)?.iter().filter(|spot| spot.pack == number) {
             // Of a list that is not what was written, only what stands there counts.
-            let is_there = (spot.entry.offset, spot.entry.len) == (entry.offset, entry.len);
+            let is_there = spot.entry == *entry;
             if self.states[number] != State::Broken || is_there {
                 self.exceptions.set(spot);
                 any = true;
@@ -73,12 +84,14 @@ impl<'a> Places<'a> {
 
     /// An object lies here, although nobody lists it. Says whether there was room to remember it.
     pub(super) fn add(&mut self, path: &str, entry: Entry) -> bool {
-        let room = self.found.len() < FOUND_MAX;
+        let room = self.remembered < FOUND_MAX;
         if room {
             if self.files.last().is_none_or(|last| last != path) {
                 self.files.push(path.to_owned());
             }
-            self.found.entry(entry.id).or_insert((self.files.len() - 1, entry));
+            self.found.entry(entry.id).or_default().push((self.files.len() - 1, entry));
+            self.remembered += 1;
+            self.lacking.get_mut().clear();
         }
         room
     }
@@ -91,16 +104,29 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Whether an object lies anywhere.
-    pub(super) fn has(&self, id: &Id) -> Result<bool> {
-        Ok(self.found.contains_key(id) || self.listings.find_all(id)?.iter().any(|spot| self.is_sound(spot)))
+    /// Whether a place is known that will do for this one.
+    pub(super) fn knows(&self, entry: &Entry) -> Result<bool> {
+        let found = self.found.get(&entry.id).into_iter().flatten();
+        let mut known = found.map(|(_, found)| found).any(|found| will_do(found, entry));
+        for spot in self.listings.find_all(&entry.id)? {
+            known |= self.is_sound(&spot) && will_do(&spot.entry, entry);
+        }
+        Ok(known)
     }
 
-    /// Whether an object lies in a pack that stays: it is read once more.
-    pub(super) fn stays(&self, id: &Id) -> Result<bool> {
-        for spot in self.listings.find_all(id)? {
+    /// Whether an object comes back.
+    pub(super) fn has(&self, kind: Kind, id: &Id) -> Result<bool> {
+        let places = self.all(id)?;
+        // What is stored whole was hashed where it lies; what a delta gives depends on what it rests on.
+        Ok(places.iter().any(|(_, entry)| entry.mark.is_whole()) || self.read(kind, id)?.is_some())
+    }
+
+    /// Whether an object lies in a pack that stays, in a place that will do for this one: it is read once more.
+    pub(super) fn stays(&self, entry: &Entry) -> Result<bool> {
+        for spot in self.listings.find_all(&entry.id)? {
             if self.states[spot.pack] == State::Sound
                 && self.is_sound(&spot)
+                && will_do(&spot.entry, entry)
                 && plan::is_sound(self.vault, self.listings, &spot)?
             {
                 return Ok(true);
@@ -109,36 +135,116 @@ impl<'a> Places<'a> {
         Ok(false)
     }
 
+    /// Whether something is listed, and sound, on which an object with this mark may rest.
+    pub(super) fn holds_up(&self, mark: Mark) -> Result<bool> {
+        if mark.is_whole() {
+            return Ok(true);
+        }
+        for base in self.listings.find_bases(mark)? {
+            for spot in self.listings.find_all(&base)? {
+                let below = spot.entry.mark;
+                if mark.may_rest_on(&base, below) && self.is_sound(&spot) && self.holds_up(below)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Where an object was said to lie, for whoever asks what happened to it.
     pub(super) fn said(&self, id: &Id) -> Result<Option<String>> {
-        Ok(self.listings.find(id)?.map(|spot| self.listings.packs[spot.pack].pack.path()))
+        Ok(self.listings.find_all(id)?.first().map(|spot| self.listings.packs[spot.pack].pack.path()))
     }
 
     /// The content of an object; `None` if no place gives it back.
     pub(super) fn read(&self, kind: Kind, id: &Id) -> Result<Option<Vec<u8>>> {
-        let spots = self.listings.find_all(id)?.into_iter().filter(|spot| self.is_sound(spot));
-        let listed = spots.map(|spot| (self.listings.packs[spot.pack].pack.path(), spot.entry));
-        let found = self.found.get(id).map(|(file, entry)| (self.files[*file].clone(), *entry));
-        for (path, entry) in listed.chain(found) {
-            let stored = self.stored(&path, &entry)?;
-            match object::decode(kind, *id, &stored) {
-                Err(e) if e.code == Code::Damaged => {}
-                content => return content.map(Some),
+        self.read_below(kind, id, u8::MAX)
+    }
+
+    /// The same, from places where it has a lesser depth than this.
+    fn read_below(&self, kind: Kind, id: &Id, depth: u8) -> Result<Option<Vec<u8>>> {
+        if self.lacking.borrow().get(&(kind, *id)).is_some_and(|lacks| depth <= *lacks) {
+            return Ok(None);
+        }
+        for (path, entry) in self.all(id)?.iter().filter(|(_, entry)| entry.mark.depth() < depth) {
+            match self.read_at(path, entry)? {
+                Some((of, content)) if of == kind => return Ok(Some(content)),
+                _ => {}
             }
         }
+        let mut lacking = self.lacking.borrow_mut();
+        if lacking.len() >= LACKING_MAX {
+            lacking.clear();
+        }
+        let lacks = lacking.entry((kind, *id)).or_default();
+        *lacks = depth.max(*lacks);
         Ok(None)
     }
 
-    fn stored(&self, path: &str, entry: &Entry) -> Result<Vec<u8>> {
-        let mut open = self.open.borrow_mut();
-        let file = match open.take() {
-            Some((of, file)) if of == path => file,
-            _ => self.vault.open(path)?,
+    /// Whether an object of which one place does not give it back comes back from another.
+    pub(super) fn has_elsewhere(&self, path: &str, entry: &Entry) -> Result<bool> {
+        let kind = Stored::parse(&self.stored(path, entry)?).ok().map(|stored| stored.kind);
+        kind.map_or(Ok(false), |kind| self.has(kind, &entry.id))
+    }
+
+    /// What lies here, if it is this object and comes back, with what it rests on from wherever that comes back. Every one
+    /// rests on one of a lesser depth, so this ends.
+    pub(super) fn read_at(&self, path: &str, entry: &Entry) -> Result<Option<(Kind, Vec<u8>)>> {
+        let stored = self.stored(path, entry)?;
+        let link = match Stored::parse(&stored).and_then(|stored| Link::new(&stored)) {
+            Err(e) if e.code == Code::Damaged => return Ok(None),
+            link => link?,
         };
-        let (_, file) = open.insert((path.to_owned(), file));
+        if (link.id, link.mark) != (entry.id, entry.mark) {
+            return Ok(None);
+        }
+        let content = match link.base {
+            None => link.body,
+            Some(base) => {
+                let Some(old) = self.read_below(link.kind, &base, link.mark.depth())? else {
+                    return Ok(None);
+                };
+                match delta::apply(&link.body, &old, link.len) {
+                    Err(e) if e.code == Code::Damaged => return Ok(None),
+                    content => content?,
+                }
+            }
+        };
+        Ok(object::check(link.kind, link.id, &content).is_ok().then_some((link.kind, content)))
+    }
+
+    /// All places of an object that are as they were written, those where it has the least depth first.
+    fn all(&self, id: &Id) -> Result<Vec<(String, Entry)>> {
+        let spots = self.listings.find_all(id)?.into_iter().filter(|spot| self.is_sound(spot));
+        let listed = spots.map(|spot| (self.listings.packs[spot.pack].pack.path(), spot.entry));
+        let found = self.found.get(id).into_iter().flatten();
+        let found = found.map(|(file, entry)| (self.files[*file].clone(), *entry));
+        let mut all: Vec<(String, Entry)> = listed.chain(found).collect();
+        all.sort_by_key(|(_, entry)| entry.mark.depth());
+        Ok(all)
+    }
+
+    fn stored(&self, path: &str, entry: &Entry) -> Result<Vec<u8>> {
         if entry.len as usize > object::HEADER + object::CONTENT_MAX {
             return Ok(Vec::new());
         }
-        file.read(u64::from(entry.offset), entry.len as usize)
+        let mut open = self.open.borrow_mut();
+        let at = open.iter().position(|(of, _)| of == path);
+        let (of, file) = match at.and_then(|at| open.remove(at)) {
+            Some(file) => file,
+            None => (path.to_owned(), self.vault.open(path)?),
+        };
+        let stored = file.read(u64::from(entry.offset), entry.len as usize)?;
+        if open.len() == OPEN_FILES {
+            open.pop_front();
+        }
+        open.push_back((of, file));
+        Ok(stored)
     }
+}
+
+/// Whether one place of an object will do for another: whatever may rest on that may rest on this, and this comes back if
+/// that does.
+pub(super) fn will_do(this: &Entry, that: &Entry) -> bool {
+    this.mark.is_whole() || this.mark == that.mark
 }

@@ -2,7 +2,7 @@
 
 use super::advance;
 use super::look::{Is, Spoilt, salvage};
-use super::places::{Places, State};
+use super::places::{Places, State, will_do};
 use crate::error::{Place, Result};
 use crate::pack::{Pack, Packer};
 use crate::progress::Progress;
@@ -18,7 +18,8 @@ pub(super) struct Rescued {
     pub(super) spare: bool,
 }
 
-/// Copies what lies in no pack that stays, each object decoded and hashed again in its new place.
+/// Copies what lies in no pack that stays, each object decoded and hashed again in its new place. A delta is copied as it
+/// is: it comes back if what it rests on does.
 pub(super) fn rescue(
     spoilt: &[Spoilt],
     places: &Places<'_>,
@@ -56,11 +57,15 @@ fn one(
     };
     salvaged.entries.sort_unstable_by_key(|entry| entry.offset);
     for entry in salvaged.entries {
-        if packer.holds(&entry.id) || places.stays(&entry.id)? {
-            continue;
+        match packer.held(&entry.id) {
+            Some(held) if will_do(&held, &entry) => continue,
+            _ if places.stays(&entry)? => continue,
+            // It rests on another object there. Both are kept, for what may rest on either.
+            Some(_) => packer.end_pack()?,
+            None => {}
         }
         let stored = file.read(u64::from(entry.offset), entry.len as usize).place(path)?;
-        match packer.add_stored(entry.id, &stored)? {
+        match packer.add_stored(entry.id, &stored, |_| Ok(true))? {
             Some(bytes) => {
                 rescued.copied += 1;
                 advance(progress, bytes)?;

@@ -16,7 +16,7 @@ fn riddled() -> (MemoryVault, Vec<Id>) {
     for contents in [[1u8, 2, 3], [4, 5, 6], [1, 8, 9]] {
         let mut packer = Packer::new(&vault, "x");
         for content in contents {
-            packer.add(Kind::Blob, &[content; 9]).unwrap();
+            packer.add(Kind::Blob, &[content; 9], None).unwrap();
         }
         packs.extend(packer.finish().unwrap().iter().map(|pack| pack.id));
     }

@@ -2,13 +2,18 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod name;
+mod newest;
+
+pub(crate) use newest::Newest;
+
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
 use crate::repository::UNFINISHED;
-use crate::tree::node::{LEVEL_MAX, Root};
+use crate::tree::node::{LEVEL_MAX, Ref, Root};
 use crate::vault::Vault;
 
 /// The folder of snapshot files.
@@ -51,6 +56,21 @@ pub struct Snapshot {
     pub(crate) root: Option<Root>,
     /// What the store needs to make its tables again, in pieces.
     pub(crate) schema: Vec<Id>,
+    /// What the next backup wants to know.
+    pub(crate) tracking: Option<Tracking>,
+}
+
+/// What the backup after this one wants to know. No reader of this one needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tracking {
+    /// Where the tree begins that says it for every table.
+    pub(crate) root: Root,
+    /// When all tables were last scanned, in seconds since 1970.
+    pub(crate) full_scan: u64,
+    /// How many snapshots were made since of what stores said had changed.
+    pub(crate) increments: u32,
+    /// What [`index::losses`](crate::index::losses) was.
+    pub(crate) losses: String,
 }
 
 /// The fields as they stand in the file, where ids are hex.
@@ -72,6 +92,8 @@ struct File {
     labels: Vec<(String, String)>,
     root: Option<FileRoot>,
     schema: Vec<String>,
+    #[serde(default)]
+    tracking: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +103,47 @@ struct FileRoot {
     entries: u64,
     bytes: u64,
     rank: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileTracking {
+    id: String,
+    root: FileRoot,
+    full_scan: u64,
+    increments: u32,
+    losses: String,
+}
+
+impl FileRoot {
+    fn of(root: &Root) -> Self {
+        let Ref { items, entries, bytes, rank, .. } = root.node;
+        Self { level: root.level, items, entries, bytes, rank }
+    }
+
+    fn with_id(self, id: Id) -> Root {
+        let Self { level, items, entries, bytes, rank } = self;
+        Root { level, node: Ref { id, items, entries, bytes, rank } }
+    }
+}
+
+impl FileTracking {
+    fn of(tracking: &Tracking) -> Self {
+        Self {
+            id: tracking.root.node.id.hex(),
+            root: FileRoot::of(&tracking.root),
+            full_scan: tracking.full_scan,
+            increments: tracking.increments,
+            losses: tracking.losses.clone(),
+        }
+    }
+
+    /// `None` is what nobody can use, which is no worse than nothing.
+    fn read(value: serde_json::Value) -> Option<Tracking> {
+        let file: Self = serde_json::from_value(value).ok()?;
+        let root = file.root.with_id(Id::from_hex(&file.id)?);
+        let Self { full_scan, increments, losses, .. } = file;
+        (root.level <= LEVEL_MAX).then_some(Tracking { root, full_scan, increments, losses })
+    }
 }
 
 const PREFIX: &str = "{\"checksum\":\"";
@@ -104,14 +167,10 @@ impl Snapshot {
             bytes: self.bytes,
             bytes_added: self.bytes_added,
             labels: self.labels.clone(),
-            root: self.root.map(|root| FileRoot {
-                level: root.level,
-                items: root.node.items,
-                entries: root.node.entries,
-                bytes: root.node.bytes,
-                rank: root.node.rank,
-            }),
+            root: self.root.as_ref().map(FileRoot::of),
             schema: self.schema.iter().map(Id::hex).collect(),
+            tracking: serde_json::to_value(self.tracking.as_ref().map(FileTracking::of))
+                .map_err(|e| Error::new(Code::Other, e.to_string()))?,
         };
         let json = serde_json::to_string(&file).map_err(|e| Error::new(Code::Other, e.to_string()))?;
         let rest = format!("{}\n", &json[1..]);
@@ -158,16 +217,7 @@ impl Snapshot {
         if file.root.as_ref().is_some_and(|root| root.level > LEVEL_MAX) {
             return Err(wrong("the tree in it is higher than any can be"));
         }
-        let root = file.root.map(|root| Root {
-            level: root.level,
-            node: crate::tree::node::Ref {
-                id,
-                items: root.items,
-                entries: root.entries,
-                bytes: root.bytes,
-                rank: root.rank,
-            },
-        });
+        let root = file.root.map(|root| root.with_id(id));
         Ok(Self {
             name: file.name,
             id,
@@ -184,6 +234,7 @@ impl Snapshot {
             labels: file.labels,
             root,
             schema: schema.ok_or_else(bad_id)?,
+            tracking: FileTracking::read(file.tracking),
         })
     }
 
@@ -249,6 +300,13 @@ pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)>
     }
     snapshots.sort_by(|a, b| order(a).cmp(&order(b)));
     Ok((snapshots, unreadable))
+}
+
+/// Of snapshots in their order, the newest of each source.
+pub(crate) fn newest(snapshots: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
+    let newest: HashMap<&str, &Snapshot> =
+        snapshots.iter().map(|snapshot| (snapshot.source.as_str(), snapshot)).collect();
+    snapshots.iter().filter(move |snapshot| std::ptr::eq(newest[snapshot.source.as_str()], *snapshot))
 }
 
 /// Oldest first; by number where the clock stood still or went back within a source.

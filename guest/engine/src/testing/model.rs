@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::error::{Code, Error, Result};
-use crate::store::{Bytes, Sink, Store, Table, TableWriter};
+use crate::store::{Bytes, Changes, Sink, Store, Table, TableWriter};
+
+use super::tells::{Lie, ModelChanges, Tells, fails};
 
 /// A table: entries in whatever order the test gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +18,12 @@ pub struct ModelTable {
 }
 
 impl ModelTable {
-    fn packed(entries: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    /// All entries, packed.
+    pub(super) fn pack(&self) -> Vec<u8> {
+        Self::packed(&self.entries)
+    }
+
+    pub(super) fn packed(entries: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
         let mut packed = Vec::new();
         for (key, value) in entries {
             packed.extend_from_slice(&(key.len() as u32).to_le_bytes());
@@ -39,7 +46,12 @@ pub struct ModelStore {
     pub read_max: usize,
     /// The scan fails after so many bytes.
     pub fails_after: Option<u64>,
+    /// How it tells what changed, if it can.
+    pub tells: Option<Tells>,
+    /// Tables that are of another type than usual.
+    pub identities: BTreeMap<String, Vec<u8>>,
     read: Cell<u64>,
+    calls: Cell<u32>,
 }
 
 impl ModelStore {
@@ -47,6 +59,11 @@ impl ModelStore {
     pub fn new(tables: impl IntoIterator<Item = (&'static str, ModelTable)>) -> Self {
         let tables = tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
         Self { tables, ..Self::default() }
+    }
+
+    /// How many bytes of entries were read by scans.
+    pub fn bytes_scanned(&self) -> u64 {
+        self.read.get()
     }
 
     fn table(&self, name: &str) -> Result<&ModelTable> {
@@ -83,7 +100,7 @@ impl Store for ModelStore {
             bytes_about: table.entries.iter().map(|(k, v)| (k.len() + v.len()) as u64).sum(),
             key_type: "bytes".to_owned(),
             value_type: "bytes".to_owned(),
-            identity: b"model".to_vec(),
+            identity: self.identities.get(name).cloned().unwrap_or_else(|| b"model".to_vec()),
         });
         Ok(tables.collect())
     }
@@ -111,6 +128,42 @@ impl Store for ModelStore {
         let at = |mark: &[u8]| usize::from_le_bytes(mark.try_into().expect("a mark of this store"));
         let (from, to) = (from.map_or(0, at), to.map_or(entries.len(), at));
         Ok(Box::new(Scan { store: self, packed: ModelTable::packed(&entries[from..to]), at: 0 }))
+    }
+
+    fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        let Some(tells) = self.tells else { return Ok(None) };
+        fails(&tells, &self.calls)?;
+        self.table(table).map(|table| Some(Tells::stamp(table)))
+    }
+
+    fn baseline(&self, table: &str) -> Result<Option<Box<dyn Bytes + '_>>> {
+        let Some(tells) = self.tells else { return Ok(None) };
+        fails(&tells, &self.calls)?;
+        let packed = tells.baseline(self.table(table)?);
+        Ok(Some(Box::new(Baseline { packed, max: tells.read_max, at: 0 })))
+    }
+
+    fn changes(&self, table: &str, _stamp: &[u8]) -> Result<Option<Box<dyn Changes + '_>>> {
+        let Some(tells) = self.tells.filter(|tells| tells.lie != Some(Lie::CannotTell)) else {
+            return Ok(None);
+        };
+        fails(&tells, &self.calls)?;
+        Ok(Some(Box::new(ModelChanges::new(tells, self.table(table)?, &self.calls))))
+    }
+}
+
+struct Baseline {
+    packed: Vec<u8>,
+    max: usize,
+    at: usize,
+}
+
+impl Bytes for Baseline {
+    fn read(&mut self, max: u32) -> Result<Vec<u8>> {
+        let max = if self.max == 0 { max as usize } else { self.max.min(max as usize) };
+        let bytes = self.packed[self.at..self.packed.len().min(self.at + max)].to_vec();
+        self.at += bytes.len();
+        Ok(bytes)
     }
 }
 

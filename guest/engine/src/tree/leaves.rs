@@ -4,7 +4,7 @@ use super::item::{PIECE, SPILLED};
 use super::node::Ref;
 use super::rank::{CEILING, rank};
 use crate::error::{Error, Result};
-use crate::id::{Id, Kind};
+use crate::id::{Id, Kind, Tree};
 
 /// What comes out of the cutting.
 pub(crate) trait LeafSink {
@@ -29,8 +29,9 @@ pub(crate) enum Mode {
 
 /// The open leaf, and the entry that has come only in part.
 pub(crate) struct Leaves {
-    multimap: bool,
-    catalog: bool,
+    tree: Tree,
+    /// An entry is who it is by its value too.
+    whole: bool,
     mode: Mode,
     /// What the open leaf holds already.
     leaf: Vec<u8>,
@@ -42,8 +43,11 @@ pub(crate) struct Leaves {
     large: Option<Large>,
 }
 
+/// Takes a piece, and says its id.
+type Keep<'k> = dyn FnMut(&[u8]) -> Result<Id> + 'k;
+
 /// An entry whose key or value goes into blobs while it comes in.
-struct Large {
+pub(super) struct Large {
     /// How much is still to come of the key, then of the value.
     key_left: usize,
     value_left: usize,
@@ -60,8 +64,8 @@ struct Large {
 impl Leaves {
     pub(crate) fn new(multimap: bool, mode: Mode) -> Self {
         Self {
-            multimap,
-            catalog: false,
+            tree: Tree::Table,
+            whole: multimap,
             mode,
             leaf: Vec::new(),
             items: 0,
@@ -72,9 +76,10 @@ impl Leaves {
         }
     }
 
-    /// For the tree of tables.
-    pub(crate) fn catalog() -> Self {
-        Self { catalog: true, ..Self::new(false, Mode::Cut) }
+    /// For a tree of another kind than a table's. The entries of a baseline are who they are by key and value: what the
+    /// store calls a key may be the same everywhere.
+    pub(crate) fn of(tree: Tree) -> Self {
+        Self { tree, ..Self::new(tree == Tree::Baseline, Mode::Cut) }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -129,7 +134,7 @@ impl Leaves {
             let len = 8 + key_len + value_len;
             let Some(item) = chunk.get(at..at + len) else { break };
             at += len;
-            let identity = if self.multimap { item } else { &item[8..8 + key_len] };
+            let identity = if self.whole { item } else { &item[8..8 + key_len] };
             let rank = rank(identity, len as u64);
             if self.mode == Mode::Skip {
                 run = at;
@@ -188,7 +193,8 @@ impl Leaves {
     /// The bytes of an entry that goes into blobs.
     fn push_large<'c>(&mut self, chunk: &'c [u8], out: &mut dyn LeafSink) -> Result<&'c [u8]> {
         let Some(mut large) = self.large.take() else { return Ok(chunk) };
-        let rest = large.push(chunk, self.mode != Mode::Skip, out)?;
+        let mut keep = |piece: &[u8]| out.put(Kind::Blob, piece);
+        let rest = large.push(chunk, (self.mode != Mode::Skip).then_some(&mut keep))?;
         if large.is_open() {
             self.large = Some(large);
             return Ok(rest);
@@ -202,7 +208,7 @@ impl Leaves {
         let item = large.item();
         self.items += 1;
         self.bytes += len - 8;
-        self.last_rank = rank(if self.multimap { &item } else { &item[16..large.key_end + 8] }, len);
+        self.last_rank = rank(if self.whole { &item } else { &item[16..large.key_end + 8] }, len);
         self.close(&item, out)?;
         if self.mode == Mode::CutToBoundary {
             self.mode = Mode::Done;
@@ -212,7 +218,7 @@ impl Leaves {
 
     /// Ends the open leaf after `last`.
     fn close(&mut self, last: &[u8], out: &mut dyn LeafSink) -> Result<()> {
-        let kind = if self.catalog { Kind::Catalog { level: 0 } } else { Kind::Node { level: 0 } };
+        let kind = self.tree.kind(0);
         let id = if self.leaf.is_empty() {
             out.put(kind, last)?
         } else {
@@ -229,14 +235,14 @@ impl Leaves {
 }
 
 /// The two lengths at the head of an entry, once they are there.
-fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     let (key, rest) = bytes.split_first_chunk::<4>()?;
     let value = rest.first_chunk::<4>()?;
     Some((u32::from_le_bytes(*key) as usize, u32::from_le_bytes(*value) as usize))
 }
 
 impl Large {
-    fn begin(key_len: usize, value_len: usize) -> Result<Self> {
+    pub(super) fn begin(key_len: usize, value_len: usize) -> Result<Self> {
         if key_len == SPILLED as usize {
             return Err(Error::new(
                 crate::Code::Io,
@@ -260,12 +266,16 @@ impl Large {
     }
 
     /// Something is still to come. The two together may be more than a 32-bit `usize` holds.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.key_left > 0 || self.value_left > 0
     }
 
-    /// Takes what is this entry's; pieces are put only if they are kept.
-    fn push<'c>(&mut self, mut chunk: &'c [u8], keep: bool, out: &mut dyn LeafSink) -> Result<&'c [u8]> {
+    /// Takes what is this entry's; `keep` takes the pieces, without it nothing is kept.
+    pub(super) fn push<'c>(
+        &mut self,
+        mut chunk: &'c [u8],
+        mut keep: Option<&mut Keep<'_>>,
+    ) -> Result<&'c [u8]> {
         while self.is_open() && !chunk.is_empty() {
             let in_key = self.key_left > 0;
             let left = if in_key { self.key_left } else { self.value_left };
@@ -279,13 +289,11 @@ impl Large {
             } else {
                 self.value_left = left;
             }
-            if !keep {
-                continue;
-            }
+            let Some(keep) = &mut keep else { continue };
             if spilled {
                 self.piece.extend_from_slice(head);
                 if self.piece.len() == PIECE || left == 0 {
-                    let id = out.put(Kind::Blob, &self.piece)?;
+                    let id = keep(&self.piece)?;
                     self.body.extend_from_slice(&id.0);
                     self.piece.clear();
                 }
@@ -300,7 +308,7 @@ impl Large {
     }
 
     /// The item as it lies in the leaf.
-    fn item(&self) -> Vec<u8> {
+    pub(super) fn item(&self) -> Vec<u8> {
         let mut item = Vec::with_capacity(8 + self.body.len());
         item.extend_from_slice(&SPILLED.to_le_bytes());
         item.extend_from_slice(&(self.body.len() as u32).to_le_bytes());

@@ -71,7 +71,12 @@ pub(crate) fn refs(content: &[u8]) -> Result<impl Iterator<Item = Ref> + '_> {
     if content.is_empty() || !content.len().is_multiple_of(Ref::LEN) {
         return Err(Error::damaged(format!("a node of {} bytes is not a list of references", content.len())));
     }
-    Ok(content.chunks_exact(Ref::LEN).filter_map(|item| Ref::decode(&mut Cursor(item))))
+    let refs = || content.chunks_exact(Ref::LEN).filter_map(|item| Ref::decode(&mut Cursor(item)));
+    // Whoever goes through a tree gets on with every leaf; without entries it could be gone through for ever.
+    if refs().any(|node| node.items == 0 || node.entries == 0) {
+        return Err(Error::damaged("a node is said to hold nothing"));
+    }
+    Ok(refs())
 }
 
 /// No tree is higher: entries of the highest rank alone make 5 levels of single references, above which only the

@@ -6,13 +6,15 @@ use super::Put;
 use super::node::{Ref, Root};
 use super::rank::CEILING;
 use crate::error::Result;
-use crate::id::Kind;
+use crate::id::Tree;
 
 /// Takes references to leaves in order and makes of them the nodes above.
 ///
 /// A node is written only when something follows it on its level: so the root, once it is known, has nothing above it.
 pub(crate) struct Spine {
-    catalog: bool,
+    tree: Tree,
+    /// The level of the nodes that it takes references to.
+    above: u8,
     /// The sequence begins elsewhere: up to the first boundary of each level this is not the one to cut.
     ragged: bool,
     /// `levels[0]` takes references to leaves.
@@ -49,7 +51,7 @@ struct Edge {
 impl Spine {
     /// For a whole sequence, or its first part.
     pub(crate) fn new() -> Self {
-        Self { catalog: false, ragged: false, levels: Vec::new() }
+        Self::above(Tree::Table, 0)
     }
 
     /// For a part that begins after some boundary between leaves.
@@ -57,22 +59,26 @@ impl Spine {
         Self { ragged: true, ..Self::new() }
     }
 
-    /// For the tree of tables.
-    pub(crate) fn catalog() -> Self {
-        Self { catalog: true, ..Self::new() }
+    /// For a whole sequence of nodes of this level in a tree of this kind.
+    pub(crate) fn above(tree: Tree, level: u8) -> Self {
+        Self { tree, above: level, ragged: false, levels: Vec::new() }
     }
 
-    /// Takes a reference to a leaf.
+    /// Takes a reference to a leaf, or to a node of the level that it begins above.
     pub(crate) fn leaf(&mut self, leaf: Ref, out: &mut dyn Put) -> Result<()> {
         self.push(0, leaf, out)
+    }
+
+    /// The level of the nodes that are made at this place.
+    fn level(&self, at: usize) -> u8 {
+        self.above + u8::try_from(at + 1).expect("a tree has few levels")
     }
 
     fn push(&mut self, at: usize, item: Ref, out: &mut dyn Put) -> Result<()> {
         if at == self.levels.len() {
             self.levels.push(Level { ragged: self.ragged, ..Level::default() });
         }
-        // Level k is at place k - 1.
-        let boundary = usize::from(item.rank) > at + 1;
+        let boundary = item.rank > self.level(at);
         if self.levels[at].ragged {
             self.levels[at].left.push(item);
             self.levels[at].ragged = !boundary;
@@ -90,10 +96,9 @@ impl Spine {
 
     /// Writes the open node of a level and hands it one level up.
     fn emit(&mut self, at: usize, out: &mut dyn Put) -> Result<()> {
+        let kind = self.tree.kind(self.level(at));
         let level = &mut self.levels[at];
         let Some(last) = level.items.last() else { return Ok(()) };
-        let above = u8::try_from(at + 1).expect("a tree has few levels");
-        let kind = if self.catalog { Kind::Catalog { level: above } } else { Kind::Node { level: above } };
         let node = Ref {
             id: out.put(kind, &level.content)?,
             items: level.items.len() as u32,
@@ -146,7 +151,7 @@ impl Spine {
         while at < self.levels.len() {
             let level = &self.levels[at];
             if let ([only], false) = (&level.items[..], level.below_others) {
-                return Ok(Some(Root { level: at as u8, node: *only }));
+                return Ok(Some(Root { level: self.level(at) - 1, node: *only }));
             }
             self.emit(at, out)?;
             at += 1;

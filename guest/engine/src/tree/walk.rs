@@ -2,7 +2,7 @@
 
 use super::node::{Ref, Root, refs};
 use crate::error::{Place, Result};
-use crate::id::Kind;
+use crate::id::{Kind, Tree};
 
 /// Where content comes from.
 pub(crate) trait Get {
@@ -12,7 +12,7 @@ pub(crate) trait Get {
 
 /// The leaves of a tree, in order.
 pub(crate) struct Walk {
-    catalog: bool,
+    tree: Tree,
     /// What is still to visit, the next one last: (level, reference).
     todo: Vec<(u8, Ref)>,
     /// How many entries of the first leaf lie before the place where the walk begins.
@@ -22,12 +22,12 @@ pub(crate) struct Walk {
 impl Walk {
     /// All leaves of a table's tree.
     pub(crate) fn new(root: Option<Root>) -> Self {
-        Self { catalog: false, todo: root.map(|root| (root.level, root.node)).into_iter().collect(), skip: 0 }
+        Self::of(Tree::Table, root)
     }
 
-    /// All leaves of the tree of tables.
-    pub(crate) fn catalog(root: Option<Root>) -> Self {
-        Self { catalog: true, ..Self::new(root) }
+    /// All leaves of a tree of this kind.
+    pub(crate) fn of(tree: Tree, root: Option<Root>) -> Self {
+        Self { tree, todo: root.map(|root| (root.level, root.node)).into_iter().collect(), skip: 0 }
     }
 
     /// The leaves from the one that holds this entry, counted from 0; `skip` says where in it.
@@ -53,13 +53,9 @@ impl Walk {
         std::mem::take(&mut self.skip)
     }
 
-    fn kind(&self, level: u8) -> Kind {
-        if self.catalog { Kind::Catalog { level } } else { Kind::Node { level } }
-    }
-
     /// Puts what lies below a node on the list.
     fn open(&mut self, level: u8, node: &Ref, get: &dyn Get) -> Result<()> {
-        let content = get.get(self.kind(level), node)?;
+        let content = get.get(self.tree.kind(level), node)?;
         let first = self.todo.len();
         self.todo
             .extend(refs(&content).place(format_args!("node {}", node.id))?.map(|below| (level - 1, below)));
@@ -72,7 +68,7 @@ impl Walk {
     pub(crate) fn next(&mut self, get: &dyn Get) -> Result<Option<(Ref, Vec<u8>)>> {
         while let Some((level, node)) = self.todo.pop() {
             if level == 0 {
-                let content = get.get(self.kind(0), &node)?;
+                let content = get.get(self.tree.kind(0), &node)?;
                 return Ok(Some((node, content)));
             }
             self.open(level, &node, get)?;

@@ -1,6 +1,7 @@
 //! The repository that is damaged.
 
-use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable};
+use strongroom_engine::Vault;
+use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Tells, backup_with_deltas};
 
 use crate::common::{Random, files, job, plain, try_backup};
 
@@ -11,7 +12,7 @@ pub(crate) struct Repository {
     pub(crate) snapshots: Vec<(&'static str, ModelStore)>,
 }
 
-/// Three snapshots of two sources: trees of two levels, for tables and for the tree of tables, a multimap, an empty
+/// Four snapshots of two sources, some objects of which rest on others: trees of two levels, for tables and for the tree of tables, a multimap, an empty
 /// table, values and a key that lie in pieces, a schema of two pieces, several packs and index files.
 pub(crate) fn complete() -> Repository {
     let mut random = Random(1);
@@ -32,15 +33,25 @@ pub(crate) fn complete() -> Repository {
     first.position = Some(7);
     let mut second = first.clone();
     second.tables.get_mut("rows").unwrap().entries[7].1 = b"changed".to_vec();
-    let other = ModelStore::new([("other", plain(vec![(b"a".to_vec(), b"b".to_vec())]))]);
+    let mut other = ModelStore::new([("other", plain(vec![(b"a".to_vec(), b"b".to_vec())]))]);
+    // The newest of its source has tracking data.
+    other.tells = Some(Tells { run: 3, ..Tells::default() });
     let vault = MemoryVault::default();
     let with_position = strongroom_engine::Job { position: Some("here".into()), ..job("first", 3) };
     try_backup(&vault, &first, &with_position).unwrap();
-    try_backup(&vault, &second, &job("second", 1)).unwrap();
+    backup_with_deltas(&vault, &second, &job("second", 1)).unwrap();
+    let mut fourth = second.clone();
+    fourth.tables.get_mut("rows").unwrap().entries[9].1 = b"changed too".to_vec();
+    backup_with_deltas(&vault, &fourth, &job("fourth", 1)).unwrap();
     let of_another = strongroom_engine::Job { source: "another".into(), ..job("third", 1) };
     try_backup(&vault, &other, &of_another).unwrap();
+    // The hint for writers means nothing to who reads, so whatever is in it is right.
+    Vault::remove(&vault, "index/newest").unwrap();
     assert!(files(&vault, "packs").len() >= 5 && files(&vault, "index").len() >= 2);
-    Repository { vault, snapshots: vec![("first", first), ("second", second), ("third", other)] }
+    Repository {
+        vault,
+        snapshots: vec![("first", first), ("second", second), ("fourth", fourth), ("third", other)],
+    }
 }
 
 #[test]
@@ -49,13 +60,16 @@ fn every_kind_of_object_is_in_it() {
     assert!(vault.bytes() < 50_000, "{}", vault.bytes());
     assert_eq!(strongroom_engine::snapshots(&vault).unwrap().0.len(), snapshots.len());
     let mut kinds = std::collections::BTreeSet::new();
+    let mut depths = std::collections::BTreeSet::new();
     for path in files(&vault, "packs") {
         let pack = vault.get(&path).unwrap();
         kinds.extend(
             pack.windows(6).filter(|bytes| bytes.starts_with(b"SRo1")).map(|bytes| (bytes[4], bytes[5])),
         );
+        depths.extend(pack.windows(8).filter(|bytes| bytes.starts_with(b"SRo1")).map(|bytes| bytes[7]));
     }
-    for kind in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (4, 0)] {
+    for kind in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (4, 0), (5, 0), (6, 0)] {
         assert!(kinds.contains(&kind), "{kind:?} of {kinds:?}");
     }
+    assert_eq!(depths, (0..=2).collect());
 }

@@ -2,7 +2,8 @@
 
 use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
 use strongroom_engine::{
-    Depth, Job, Plan, Prune, Pruned, Result, Silent, Sink, Snapshot, Store, Vault, Verified,
+    Depth, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Job, Plan, Prune, Pruned, Result, Silent, Sink, Snapshot,
+    Store, Vault, Verified,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,6 +19,10 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
         time: 1_700_000_000,
         parts,
         part_min: 1,
+        full_scan: false,
+        full_scan_snapshots: FULL_SCAN_SNAPSHOTS,
+        full_scan_days: FULL_SCAN_DAYS,
+        folding: strongroom_engine::Folding::default(),
     }
 }
 

@@ -42,21 +42,6 @@ fn assert_mends(vault: &MemoryVault, snapshots: &[(&str, ModelStore)], what: &st
 }
 
 #[test]
-fn their_number_grows_with_the_logarithm_of_the_backups() {
-    let vault = MemoryVault::default();
-    let mut most = 0;
-    for n in 0..64 {
-        backup(&vault, &store(n, 20), &n.to_string(), 1);
-        most = most.max(files(&vault, "index").len());
-    }
-    assert!(most <= 7, "{most} index files");
-    assert_eq!(files(&vault, "packs").len(), 128);
-    for n in [0, 31, 63] {
-        assert_holds(&vault, &n.to_string(), &store(n, 20));
-    }
-}
-
-#[test]
 fn any_of_them_can_be_missing_or_cut_off() {
     let (vault, snapshots) = repository();
     for path in files(&vault, "index") {

@@ -1,8 +1,11 @@
 //! The engine from outside: stores and vaults in memory, one module per behaviour.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod changes;
 mod common;
+mod deltas;
 mod digest;
+mod folding;
 mod forget;
 mod garbage;
 mod healing;
@@ -16,6 +19,7 @@ mod interrupted;
 mod large;
 mod lost_packs;
 mod names;
+mod newest;
 mod opened;
 mod prune;
 mod prune_history;
@@ -24,3 +28,4 @@ mod repair;
 mod round_trip;
 mod sample;
 mod snapshot_files;
+mod tracking;

@@ -1,11 +1,11 @@
 //! `prune` frees what no snapshot needs, tells how much to the byte, and keeps the rest.
 
 use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, RestoringSink};
-use strongroom_engine::{Bytes, Code, Level, Progress, Prune, Silent, Sink, Store, Vault};
+use strongroom_engine::{Bytes, Code, Folding, Job, Level, Progress, Prune, Silent, Sink, Store, Vault};
 
 use crate::common::{
     Random, assert_holds, backup, copy_all, files, forget, job, one_table, plain, prune, prune_as_announced,
-    restore, stored, verify,
+    restore, stored, try_backup, verify,
 };
 
 /// Rows that are nearly all the same for every seed, a table of a seed's own, and large values.
@@ -81,7 +81,9 @@ fn a_second_prune_finds_nothing_to_do() {
 fn many_small_packs_become_one() {
     let vault = MemoryVault::default();
     for n in 0..40u32 {
-        backup(&vault, &one_table(vec![(vec![n as u8], vec![n as u8; 500])]), &n.to_string(), 1);
+        let folding = Folding { files: 0, ..Folding::default() };
+        let job = Job { folding, ..job(&n.to_string(), 1) };
+        try_backup(&vault, &one_table(vec![(vec![n as u8], vec![n as u8; 500])]), &job).unwrap();
     }
     assert_eq!(files(&vault, "packs").len(), 80);
     let objects = stored(&vault).len() as u64;

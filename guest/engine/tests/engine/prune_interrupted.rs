@@ -141,7 +141,7 @@ fn repository() -> MemoryVault {
     let plan = strongroom_engine::prepare(&vault, &store(9), &job("lost", 2), &Silent).unwrap();
     copy_all(&vault, &store(9), &plan).unwrap();
     vault.put("packs/tmp-0-0", vec![1; 999]);
-    vault.remove(&files(&vault, "index")[0]).unwrap();
+    files(&vault, "index").iter().for_each(|path| vault.remove(path).unwrap());
     vault
 }
 

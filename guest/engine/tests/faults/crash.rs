@@ -61,7 +61,7 @@ impl Drop for Here {
 pub(crate) fn next_run_succeeds(disk: &Disk, promises: &Promises, name: &str) {
     let mut promises = promises.clone();
     disk.begin(None);
-    next(disk, name, &Cell::default()).unwrap();
+    next(disk, name, &promises, &Cell::default()).unwrap();
     promises.report(name, &store(4));
     promises.check(disk);
     promises.check_pruned(disk);
@@ -100,7 +100,7 @@ impl Tried {
             disk,
             |disk| {
                 reported.set(false);
-                next(disk, "next", &reported)
+                next(disk, "next", promises, &reported)
             },
             |disk, _| {
                 let promises = if reported.get() { &after } else { &meanwhile };
@@ -197,11 +197,10 @@ fn what_is_forgotten_does_not_go_before_what_it_is_forgotten_for_is_durable() {
     });
 }
 
-/// Which of the syncs are needed: leaves one after the other out, and looks whether anything is lost by it. So the
-/// check finds what it should find.
-#[test]
-fn a_backup_that_leaves_a_sync_out_is_found_out() {
-    let verb = verbs::all().into_iter().find(|verb| verb.name == "first backup").unwrap();
+/// Which of the syncs of a verb are needed: leaves one after the other out, and looks whether anything is lost by it. So
+/// the check finds what it should find.
+fn needed_syncs(name: &str) -> BTreeSet<String> {
+    let verb = verbs::all().into_iter().find(|verb| verb.name == name).unwrap();
     let whole = verb.disk.deep_clone();
     whole.begin(None);
     (verb.run)(&whole).unwrap();
@@ -223,6 +222,12 @@ fn a_backup_that_leaves_a_sync_out_is_found_out() {
             needed.insert(struck.split_once(": ").unwrap().1.to_owned());
         }
     }
+    needed
+}
+
+#[test]
+fn a_backup_that_leaves_a_sync_out_is_found_out() {
+    let needed = needed_syncs("first backup");
     let folders = ["sync \"\"", "sync \"packs\"", "sync \"snapshots\""];
     let files =
         ["index/tmp-index", "packs/tmp-0-0", "packs/tmp-seal-0", "snapshots/tmp-new.json", "tmp-repository"];
@@ -230,6 +235,16 @@ fn a_backup_that_leaves_a_sync_out_is_found_out() {
     let all: BTreeSet<String> = all.chain(files.map(|path| format!("sync {path:?}"))).collect();
     // Without the one of the folder of the index, it would be made again from the packs.
     assert_eq!(needed, all);
+}
+
+/// The packs that are put together go only when what is made of them is durable.
+#[test]
+fn a_backup_that_folds_and_leaves_a_sync_out_is_found_out() {
+    let needed = needed_syncs("backup that folds");
+    // The folder of packs is synced three times, each of which makes up for the one before.
+    let all =
+        ["index/tmp-index", "packs/tmp-fold-0", "packs/tmp-seal-0", "snapshots/tmp-new.json", "snapshots"];
+    assert_eq!(needed, all.map(|path| format!("sync {path:?}")).into());
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Tried {
     fn fail_again(&mut self, disk: &Disk, promises: &Promises) {
         disk.begin(None);
         let whole = disk.deep_clone();
-        next(&whole, "next", &Cell::default()).unwrap();
+        next(&whole, "next", promises, &Cell::default()).unwrap();
         let (operations, _) = whole.counts();
         for at in 0..operations {
             let number = (self.again % 12) as usize;
@@ -113,7 +113,7 @@ impl Tried {
             let disk = disk.deep_clone();
             disk.begin(Some(fault));
             let reported = Cell::default();
-            let done = next(&disk, "next", &reported);
+            let done = next(&disk, "next", promises, &reported);
             self.again += 1;
             let _here = Here(format!("then {fault:?}, {:?}", disk.struck()));
             let mut promises = promises.clone();

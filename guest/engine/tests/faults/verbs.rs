@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use strongroom_engine::testing::ModelStore;
 use strongroom_engine::testing::disk::{Disk, Fault};
-use strongroom_engine::{Repair, Result, Silent, Vault};
+use strongroom_engine::testing::{ModelStore, backup_with_deltas};
+use strongroom_engine::{Folding, Job, Repair, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
-use crate::world::{EVERYTHING, Promises, small, store};
+use crate::world::{EVERYTHING, Promises, small, store, telling};
 
 type Run = Box<dyn Fn(&Disk) -> Result<()> + Send + Sync>;
 
@@ -31,6 +31,9 @@ pub(crate) fn all() -> Vec<Verb> {
     verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
     verbs.push(pruning_after_a_killed_forget());
     verbs.extend([repairing(), repairing_with_a_loss()]);
+    verbs.extend([folding(), folding_after_one_that_was_killed(), pruning_deltas()]);
+    verbs.extend([increment(), increment_after_one_that_was_killed(), increment_after_a_loss()]);
+    verbs.push(pruning_increments());
     verbs
 }
 
@@ -56,9 +59,10 @@ fn adds(
     meanwhile.begin("new", &new);
     after.report("new", &new);
     // The store counts what was read of it, so it is not for several threads.
-    let tables = new.tables;
+    let (tables, tells) = (new.tables, new.tells);
     let run = move |disk: &Disk| {
         let mut store = ModelStore::new([]);
+        store.tells = tells;
         store.tables.clone_from(&tables);
         run(disk, &store)
     };
@@ -226,6 +230,104 @@ fn prune(disk: &Disk) -> Result<()> {
 
 fn four() -> (Disk, Promises) {
     repository(&[("a", small(1)), ("b", store(12)), ("c", small(3)), ("d", small(9))])
+}
+
+/// Backups of which each is stored as deltas of the one before it. Small files are not put together.
+fn deltas() -> (Disk, Promises) {
+    let (disk, mut promises) = repository(&[("one", small(1))]);
+    for (name, number) in ["a", "b", "c"].into_iter().zip(2..) {
+        backup_with_deltas(&disk, &small(number), &folded(name, 0)).unwrap();
+        promises.report(name, &small(number));
+    }
+    promises.deltas = true;
+    disk.settle();
+    (disk, promises)
+}
+
+fn folded(name: &str, files: u32) -> Job {
+    Job { folding: Folding { files, ..Folding::default() }, ..job(name, 1) }
+}
+
+/// Packs and index files are put together, and some of them go.
+fn folding() -> Verb {
+    adds("backup that folds", deltas(), small(5), |disk, store| {
+        backup_with_deltas(disk, store, &folded("new", 2)).map(drop)
+    })
+}
+
+/// Packs that were put together are still there, and no index file names them.
+fn folding_after_one_that_was_killed() -> Verb {
+    let (disk, mut promises) = deltas();
+    let run = |disk: &Disk| backup_with_deltas(disk, &small(5), &folded("killed", 2));
+    let whole = Disk::deep_clone(&disk);
+    whole.begin(None);
+    run(&whole).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 8 }));
+    run(&disk).unwrap_err();
+    disk.begin(None);
+    promises.begin("killed", &small(5));
+    adds("backup that folds after one that was killed", (disk, promises), small(6), |disk, store| {
+        backup_with_deltas(disk, store, &folded("new", 2)).map(drop)
+    })
+}
+
+/// Of some deltas the bases are needed, of some the objects that rest on them are not.
+fn pruning_deltas() -> Verb {
+    let (disk, mut promises) = deltas();
+    strongroom_engine::forget(&disk, &["one".into(), "b".into()], false).unwrap();
+    disk.settle();
+    ["one", "b"].iter().for_each(|name| promises.forget(name));
+    removes("prune of deltas", (disk, promises), &[], prune)
+}
+
+/// Snapshots of what a store said has changed.
+fn increments() -> (Disk, Promises) {
+    let snapshots = [("one", store(1)), ("a", store(2)), ("b", small(3)), ("c", store(5))];
+    let (disk, mut promises) = repository(&snapshots.map(|(name, store)| (name, telling(store))));
+    promises.deltas = true;
+    (disk, promises)
+}
+
+fn increment() -> Verb {
+    adds("backup of what changed", increments(), telling(store(6)), backup(1))
+}
+
+/// Another one was killed when all but its snapshot file was there, not all of it durable.
+fn increment_after_one_that_was_killed() -> Verb {
+    let (disk, mut promises) = increments();
+    let run = |disk: &Disk| try_backup(disk, &telling(store(7)), &job("killed", 1));
+    let whole = Disk::deep_clone(&disk);
+    whole.begin(None);
+    run(&whole).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 6 }));
+    run(&disk).unwrap_err();
+    disk.begin(None);
+    promises.begin("killed", &store(7));
+    adds("backup of what changed after one that was killed", (disk, promises), telling(store(6)), backup(1))
+}
+
+/// The largest pack is gone. Nothing has changed since, so only a scan finds out what is to be written again.
+fn increment_after_a_loss() -> Verb {
+    let (disk, promises) = increments();
+    let packs = disk.files().into_iter().filter(|(path, _)| path.starts_with("packs/"));
+    let (path, _) = packs.max_by_key(|(_, pack)| pack.len()).unwrap();
+    disk.take(&path);
+    let mut verb =
+        adds("backup of what changed after a loss", (disk, promises), telling(store(5)), backup(1));
+    for promises in [&mut verb.before, &mut verb.meanwhile, &mut verb.after] {
+        promises.hurt = promises.reported.clone();
+        promises.hurt.remove("new");
+    }
+    verb
+}
+
+/// What the newest snapshot tracks stays, what those before it tracked goes.
+fn pruning_increments() -> Verb {
+    let (disk, mut promises) = increments();
+    strongroom_engine::forget(&disk, &["one".into(), "b".into()], false).unwrap();
+    disk.settle();
+    ["one", "b"].iter().for_each(|name| promises.forget(name));
+    removes("prune of snapshots of what changed", (disk, promises), &[], prune)
 }
 
 /// A verb that takes these snapshots away, or none.

@@ -33,12 +33,21 @@ fn id_of_hex(text: &str) -> Id {
     unhex(text).try_into().unwrap()
 }
 
-const LABELS: [&str; 5] =
-    ["", "strongroom 1 node", "strongroom 1 catalog", "strongroom 1 blob", "strongroom 1 schema"];
+const LABELS: [&str; 7] = [
+    "",
+    "strongroom 1 node",
+    "strongroom 1 catalog",
+    "strongroom 1 blob",
+    "strongroom 1 schema",
+    "strongroom 1 tracking",
+    "strongroom 1 baseline",
+];
 const NODE: u8 = 1;
 const CATALOG: u8 = 2;
 const BLOB: u8 = 3;
 const SCHEMA: u8 = 4;
+const TRACKING: u8 = 5;
+const BASELINE: u8 = 6;
 
 struct Fields<'a>(&'a [u8]);
 
@@ -202,8 +211,8 @@ pub(crate) struct Repository<'f> {
     files: &'f Files,
     /// Kind, level and content.
     objects: BTreeMap<Id, (u8, u8, Vec<u8>)>,
-    /// Where each lies: pack, offset, length.
-    places: BTreeMap<Id, (Id, u32, u32)>,
+    /// Where each lies: pack, offset, length, mark.
+    places: BTreeMap<Id, (Id, u32, u32, u64)>,
 }
 
 fn in_dir<'f>(files: &'f Files, dir: &'f str) -> impl Iterator<Item = (&'f str, &'f [u8])> {
@@ -220,7 +229,37 @@ impl<'f> Repository<'f> {
         for (name, pack) in in_dir(files, "packs") {
             repository.read_pack(id_of_hex(name), pack);
         }
+        for id in repository.places.keys().copied().collect::<Vec<_>>() {
+            repository.read(id);
+        }
         repository
+    }
+
+    /// Reads an object, after what it rests on.
+    fn read(&mut self, id: Id) {
+        let (pack, offset, len, mark) = self.places[&id];
+        let stored = &self.files[&format!("packs/{}", hex(&pack))][offset as usize..][..len as usize];
+        let depth = stored[7];
+        let mut expected = [0; 8];
+        let mut base = None;
+        if depth > 0 {
+            let id: Id = stored[56..88].try_into().unwrap();
+            assert!(self.places[&id].3.to_le_bytes()[7] < depth, "a base has a lesser depth");
+            expected[..7].copy_from_slice(&id[..7]);
+            expected[7] = depth;
+            if !self.objects.contains_key(&id) {
+                self.read(id);
+            }
+            base = Some(&self.objects[&id]);
+        }
+        assert_eq!(mark.to_le_bytes(), expected);
+        let base = base.map(|(kind, level, content)| (*kind, *level, &content[..]));
+        self.objects.insert(id, read_object(id, stored, base));
+    }
+
+    /// Which depths there are.
+    pub(crate) fn depths(&self) -> std::collections::BTreeSet<u8> {
+        self.places.values().map(|place| place.3.to_le_bytes()[7]).collect()
     }
 
     /// Section 7.
@@ -234,13 +273,11 @@ impl<'f> Repository<'f> {
         let mut list = Fields(&pack[list_at..]);
         let (mut last, mut covered) = (None, Vec::new());
         for _ in 0..count {
-            let (id, offset, len, base) = (list.id(), list.u32(), list.u32(), list.u64());
-            assert!(last < Some(id) && base == 0);
+            let (id, offset, len, mark) = (list.id(), list.u32(), list.u32(), list.u64());
+            assert!(last < Some(id));
             last = Some(id);
             covered.push((offset as usize, len as usize));
-            let object = read_object(id, &pack[offset as usize..][..len as usize]);
-            self.objects.insert(id, object);
-            self.places.insert(id, (name, offset, len));
+            self.places.insert(id, (name, offset, len, mark));
         }
         covered.sort_unstable();
         let end = covered.iter().fold(0, |end, (offset, len)| {
@@ -278,11 +315,11 @@ impl<'f> Repository<'f> {
                 assert_eq!(fields.u64(), xxh3_64(block));
                 let mut block = Fields(block);
                 for _ in 0..here {
-                    let (id, offset, len, base, pack) =
+                    let (id, offset, len, mark, pack) =
                         (block.id(), block.u32(), block.u32(), block.u64(), block.u32());
-                    assert!(last < Some(id) && base == 0);
+                    assert!(last < Some(id));
                     last = Some(id);
-                    assert_eq!(self.places[&id], (packs[pack as usize], offset, len));
+                    assert_eq!(self.places[&id], (packs[pack as usize], offset, len, mark));
                     named.insert(id, ());
                 }
             }
@@ -359,6 +396,51 @@ impl<'f> Repository<'f> {
         Table { name, multimap: flags & 1 != 0, identity, types: Default::default(), entries }
     }
 
+    /// Section 5, tracking data: by table, the stamp and the entries of the baseline; none without it. It must be there.
+    pub(crate) fn tracking(&self, snapshot: &Snapshot) -> BTreeMap<String, (Vec<u8>, Option<Vec<Entry>>)> {
+        let tracking = &snapshot.file["tracking"];
+        if tracking.is_null() {
+            return BTreeMap::new();
+        }
+        let number = |member: &str| tracking["root"][member].as_u64().unwrap();
+        let root = Reference {
+            id: id_of_hex(tracking["id"].as_str().unwrap()),
+            items: number("items") as u32,
+            entries: number("entries"),
+            bytes: number("bytes"),
+            rank: number("rank") as u8,
+        };
+        let root = (number("level") as u8, root);
+        assert!(tracking["full_scan"].is_u64() && tracking["increments"].is_u64());
+        assert_eq!(
+            tracking["losses"],
+            in_dir(self.files, "index")
+                .map(|(name, _)| name)
+                .filter(|name| name.starts_with("lost-"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
+        let entries = self.entries(TRACKING, Some(&root));
+        assert_eq!(root_of(&entries, false, TRACKING).unwrap(), root);
+        let tracked = |(name, value): &Entry| {
+            let mut fields = Fields(value);
+            let flags = fields.u8();
+            let len = usize::from(u16::from_le_bytes(fields.take(2).try_into().unwrap()));
+            let stamp = fields.take(len).to_vec();
+            let id = fields.id();
+            let root = (flags & 2 != 0).then(|| (fields.u8(), Reference::read(&mut fields)));
+            assert!(fields.0.is_empty() && [0, 1, 3].contains(&flags));
+            let baseline = self.entries(BASELINE, root.as_ref());
+            assert_eq!(root_of(&baseline, true, BASELINE), root);
+            let name = String::from_utf8(name.clone()).unwrap();
+            let table = snapshot.tables.iter().find(|table| table.name == name).unwrap();
+            let root = root_of(&table.entries, table.multimap, NODE);
+            assert_eq!(id, root.map_or_else(|| keyed(LABELS[1], 0, &[]), |(_, root)| root.id));
+            (name, (stamp, (flags & 1 != 0).then_some(baseline)))
+        };
+        entries.iter().map(tracked).collect()
+    }
+
     /// The entries below a node.
     fn entries(&self, kind: u8, root: Option<&(u8, Reference)>) -> Vec<Entry> {
         let Some((level, node)) = root else { return Vec::new() };
@@ -404,22 +486,58 @@ impl<'f> Repository<'f> {
     }
 }
 
-/// Section 6.
-pub(crate) fn read_object(id: Id, stored: &[u8]) -> (u8, u8, Vec<u8>) {
+/// Section 6: kind, level and content of an object, with those of its base.
+pub(crate) fn read_object(id: Id, stored: &[u8], base: Option<(u8, u8, &[u8])>) -> (u8, u8, Vec<u8>) {
     let (header, payload) = stored.split_at(56);
     let mut fields = Fields(header);
     assert_eq!(fields.take(4), b"SRo1");
-    let (kind, level, encoding, zero) = (fields.u8(), fields.u8(), fields.u8(), fields.u8());
+    let (kind, level, encoding, depth) = (fields.u8(), fields.u8(), fields.u8(), fields.u8());
     let (content_len, payload_len) = (fields.u32() as usize, fields.u32() as usize);
-    assert_eq!((zero, payload_len), (0, payload.len()));
+    assert_eq!(payload_len, payload.len());
     assert_eq!(fields.id(), id);
     assert_eq!(fields.u64(), xxh3_64_with_seed(payload, xxh3_64(&header[..48])));
-    let content = match encoding {
-        0 => payload.to_vec(),
-        1 => snap::raw::Decoder::new().decompress_vec(payload).unwrap(),
-        other => panic!("encoding {other}"),
+    let unsnap = |block: &[u8]| snap::raw::Decoder::new().decompress_vec(block).unwrap();
+    let content = match (encoding, base) {
+        (0, None) => payload.to_vec(),
+        (1, None) => unsnap(payload),
+        (2 | 3, Some((base_kind, base_level, base))) => {
+            assert_eq!((base_kind, base_level), (kind, level));
+            let script = if encoding == 2 { payload[32..].to_vec() } else { unsnap(&payload[32..]) };
+            apply(&script, base)
+        }
+        other => panic!("encoding {other:?}"),
     };
+    assert_eq!(depth > 0, encoding > 1);
+    assert!(depth <= 8);
     assert_eq!(content.len(), content_len);
     assert_eq!(keyed(LABELS[usize::from(kind)], level, &content), id);
     (kind, level, content)
+}
+
+/// Section 6: what an edit script makes.
+pub(crate) fn apply(script: &[u8], base: &[u8]) -> Vec<u8> {
+    let (mut script, mut base, mut content) = (Fields(script), Fields(base), Vec::new());
+    while !script.0.is_empty() {
+        let (mut number, mut shift) = (0usize, 0);
+        loop {
+            let byte = script.u8();
+            number |= usize::from(byte & 127) << shift;
+            shift += 7;
+            if byte < 128 {
+                break;
+            }
+        }
+        let n = number / 4;
+        assert!(n > 0 && shift <= 28);
+        match number % 4 {
+            0 => content.extend(base.take(n)),
+            1 => drop(base.take(n)),
+            2 => content.extend(script.take(n)),
+            _ => {
+                base.take(n);
+                content.extend(script.take(n));
+            }
+        }
+    }
+    content
 }

@@ -11,6 +11,9 @@
 //! order already, a restore appends in that order, and a table is cut into parts by steering a descent to a share of
 //! it instead of to a key.
 //!
+//! **Changes.** redb has no call for what changed since a moment, so its pages are read beside it, down to those that
+//! differ; every page is checked, and any doubt means that a table is scanned.
+//!
 //! **Damage.** redb trusts a file that was closed cleanly, and may panic on a damaged one. Every call that reads one is
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
 
@@ -22,7 +25,9 @@ mod fault;
 mod open;
 mod order;
 mod packer;
+mod pages;
 mod part;
+mod pinned;
 mod position;
 mod publish;
 mod schema;
@@ -33,6 +38,7 @@ mod store;
 mod template;
 mod text;
 mod typed;
+mod watched;
 mod writer;
 
 pub use check::check_file;

@@ -2,6 +2,9 @@
 
 use super::contain::{contain, quiet};
 use super::fault::{fault, io_fault};
+use super::pages::Pages;
+use super::store::Committed;
+use super::watched::Watched;
 use crate::{Error, ErrorCode, Result};
 use redb::backends::FileBackend;
 use redb::{
@@ -11,6 +14,7 @@ use redb::{
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A scan reads every page once.
 const CACHE: usize = 16 << 20;
@@ -18,8 +22,18 @@ const CACHE: usize = 16 << 20;
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 
-/// Opens the file and begins to read; says how it was opened as well.
-pub(super) fn read_only(path: &Path) -> Result<(ReadOnlyDatabase, ReadTransaction, &'static str)> {
+/// A file that was opened, and the moment that is read of it.
+pub(super) struct Opened {
+    pub(super) database: ReadOnlyDatabase,
+    pub(super) txn: ReadTransaction,
+    /// What is read, if that is known.
+    pub(super) committed: Option<Committed>,
+    /// How it was opened.
+    pub(super) how: &'static str,
+}
+
+/// Opens the file and begins to read.
+pub(super) fn read_only(path: &Path) -> Result<Opened> {
     quiet();
     let shown = path.display();
     check_magic(path)?;
@@ -30,10 +44,10 @@ pub(super) fn read_only(path: &Path) -> Result<(ReadOnlyDatabase, ReadTransactio
         (ConcurrencyMode::ExclusiveWriter, "read-only, ExclusiveWriter"),
     ];
     let mut unshareable = None;
-    for (mode, opened) in modes {
-        let attempt = contain(&format!("opening {shown}"), || Ok(attempt(path, mode)))?;
+    for (mode, how) in modes {
+        let attempt = contain(&format!("opening {shown}"), || Ok(attempt(path, mode, how)))?;
         match attempt {
-            Ok((database, txn)) => return Ok((database, txn, opened)),
+            Ok(opened) => return Ok(opened),
             Err(redb::Error::Unsupported) => unshareable = Some(redb::Error::Unsupported),
             Err(error) => return Err(refusal(path, error)),
         }
@@ -63,8 +77,9 @@ fn check_magic(path: &Path) -> Result<()> {
     }
 }
 
-fn attempt(path: &Path, mode: ConcurrencyMode) -> Result<(ReadOnlyDatabase, ReadTransaction), redb::Error> {
-    let backend = FileBackend::new(File::open(path)?)?;
+pub(super) fn attempt(path: &Path, mode: ConcurrencyMode, how: &'static str) -> Result<Opened, redb::Error> {
+    let file = Arc::new(FileBackend::new(File::open(path)?)?);
+    let (backend, seen) = Watched::new(Arc::clone(&file));
     let database = Builder::new()
         .set_cache_size(CACHE)
         .set_concurrency_mode(mode)
@@ -76,7 +91,9 @@ fn attempt(path: &Path, mode: ConcurrencyMode) -> Result<(ReadOnlyDatabase, Read
             other => other.into(),
         })?;
     let txn = database.begin_read()?;
-    Ok((database, txn))
+    let pinned = if mode == ConcurrencyMode::ExclusiveWriter { seen.exclusive() } else { seen.shared() };
+    let committed = pinned.map(|(header, slot)| Committed { pages: Pages::new(file, &header), slot });
+    Ok(Opened { database, txn, committed, how })
 }
 
 /// Why a file cannot be opened, and what to do about it.

@@ -3,14 +3,15 @@
 use super::contain::contain;
 use super::fault::fault;
 use super::packer::Stream;
+use super::pages::{Baseline, Changed, Definition, Pages, Slot, Stamp, Tables};
 use super::part::{self, Mark};
 use super::schema::{self, Schema};
 use super::slots::ReadLease;
-use super::{open, position, size, template};
-use crate::{Entries, Error, ErrorCode, Result, Store, Table};
+use super::{open, pinned, position, size, template};
+use crate::{Changes, Entries, Error, ErrorCode, Result, Store, Table};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// One moment of a redb database: a read transaction and what it sees.
 ///
@@ -20,6 +21,9 @@ pub struct RedbStore {
     // Tables before the moment that they are of.
     tables: Mutex<Option<Arc<[Known]>>>,
     moment: Arc<Moment>,
+    committed: Option<Committed>,
+    /// The tables as the pages have them; none if that is not what redb sees.
+    defined: OnceLock<Option<Tables>>,
     notes: Vec<(String, String)>,
 }
 
@@ -35,6 +39,12 @@ pub(super) struct Moment {
     _database: Option<ReadOnlyDatabase>,
 }
 
+/// The commit in the file that a moment is.
+pub(super) struct Committed {
+    pub(super) pages: Pages,
+    pub(super) slot: Slot,
+}
+
 impl RedbStore {
     /// The present moment of a database that this process has open. It sees all commits, also those that are not
     /// durable yet.
@@ -45,13 +55,29 @@ impl RedbStore {
         Ok(Self::of(txn))
     }
 
+    /// The same, with the file of the database, so that this store can tell what changed.
+    ///
+    /// For that it makes a commit that is empty: redb does not say otherwise which commit in its file it sees. Commits that
+    /// were not durable become so with it. It waits some seconds for the application's writers; the thread that calls
+    /// this must not have a write transaction. If it cannot be known which commit of the file is seen, the notes say so,
+    /// and the store is as [`RedbStore::live`] makes it.
+    pub fn live_with_file(database: &Database, path: &Path) -> Result<Self> {
+        let (txn, committed) = contain("beginning to read", || pinned::begin(database, path))?;
+        let mut this = Self::of(txn);
+        match committed {
+            Ok(committed) => this.committed = Some(committed),
+            Err(error) => this.notes.push(("changes".to_owned(), error.message)),
+        }
+        Ok(this)
+    }
+
     /// The moment of a read transaction that this process has begun.
     pub fn of(txn: ReadTransaction) -> Self {
         let notes = [
             ("opened", "in process"),
             ("durability", "read in process: commits that were not yet durable are included"),
         ];
-        Self::new(txn, None, notes)
+        Self::new(txn, None, None, notes)
     }
 
     /// The present moment of a database file, which is never written to.
@@ -60,16 +86,23 @@ impl RedbStore {
     /// ([`ConcurrencyMode::SingleWriter`](redb::ConcurrencyMode::SingleWriter) or `MultiWriter`); otherwise that is
     /// [`ErrorCode::Busy`].
     pub fn open(path: &Path) -> Result<Self> {
-        let (database, txn, opened) = open::read_only(path)?;
+        let opened = open::read_only(path)?;
         let notes =
-            [("opened", opened), ("durability", "read from the file: only durable commits are included")];
-        Ok(Self::new(txn, Some(database), notes))
+            [("opened", opened.how), ("durability", "read from the file: only durable commits are included")];
+        Ok(Self::new(opened.txn, Some(opened.database), opened.committed, notes))
     }
 
-    fn new(txn: ReadTransaction, database: Option<ReadOnlyDatabase>, notes: [(&str, &str); 2]) -> Self {
+    fn new(
+        txn: ReadTransaction,
+        database: Option<ReadOnlyDatabase>,
+        committed: Option<Committed>,
+        notes: [(&str, &str); 2],
+    ) -> Self {
         Self {
             tables: Mutex::new(None),
             moment: Arc::new(Moment { txn, _database: database }),
+            committed,
+            defined: OnceLock::new(),
             notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         }
     }
@@ -97,6 +130,32 @@ impl RedbStore {
             .map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))?;
         contain(&format!("reading table {name:?}"), || work(&known[index]))
             .map_err(|error| in_table(name, error))
+    }
+
+    /// A table in the pages; `None` if what redb sees is not known to be what is there.
+    fn defined(&self, name: &str) -> Result<Option<(Pages, Definition)>> {
+        let known = self.known()?;
+        if known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes())).is_err() {
+            return Err(Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")));
+        }
+        let Some(committed) = &self.committed else { return Ok(None) };
+        let tables = self.defined.get_or_init(|| {
+            let tables = Tables::read(&committed.pages, committed.slot).ok()?;
+            let same = |known: &Known| {
+                tables.get(&known.table.name).is_some_and(|defined| defined.is(&known.table, &known.schema))
+            };
+            (tables.len() == known.len() && known.iter().all(same)).then_some(tables)
+        });
+        let defined = tables.as_ref().and_then(|tables| tables.get(name));
+        Ok(defined.map(|defined| (committed.pages.clone(), defined.clone())))
+    }
+}
+
+/// A doubt that came up at the beginning is no error.
+fn certain<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(error) if error.code == ErrorCode::Unsupported => Ok(None),
+        other => other.map(Some),
     }
 }
 
@@ -166,6 +225,24 @@ impl Store for RedbStore {
             };
             Ok(Box::new(scan) as Box<dyn Entries>)
         })
+    }
+
+    fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.defined(table)?.map(|(_, defined)| Stamp::of(&defined).write()))
+    }
+
+    fn baseline(&self, table: &str) -> Result<Option<Box<dyn Entries>>> {
+        let Some((pages, defined)) = self.defined(table)? else { return Ok(None) };
+        let baseline = certain(Baseline::begin(pages, defined, Arc::clone(&self.moment)))?;
+        Ok(baseline.map(|baseline| Box::new(baseline) as Box<dyn Entries>))
+    }
+
+    fn changes(&self, table: &str, stamp: &[u8]) -> Result<Option<Box<dyn Changes>>> {
+        let Some((pages, defined)) = self.defined(table)? else { return Ok(None) };
+        let old = Stamp::read(stamp).filter(|old| old.is_like(&Stamp::of(&defined)));
+        let Some(old) = old else { return Ok(None) };
+        let changes = certain(Changed::begin(pages, defined, old, Arc::clone(&self.moment)))?;
+        Ok(changes.map(|changes| Box::new(changes) as Box<dyn Changes>))
     }
 
     /// None: all that it reads is open.

@@ -1,6 +1,9 @@
 //! What the tests of stores and sinks share.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod edits;
+pub mod make;
+
 use redb::{Database, Key, MultimapTableDefinition, TableDefinition, TypeName, Value};
 use redb::{ReadTransaction, ReadableDatabase, ReadableMultimapTable, ReadableTable, WriteTransaction};
 use std::cmp::Ordering;
