@@ -25,6 +25,7 @@ mod prune;
 mod prune_history;
 mod prune_interrupted;
 mod repair;
+mod repair_deltas;
 mod round_trip;
 mod sample;
 mod snapshot_files;
