@@ -87,6 +87,8 @@ pub struct Backup<'a> {
     pub policy: &'a PolicyArgs,
     /// Publishes the snapshot also if the policy refuses it.
     pub accept: bool,
+    /// Reads all tables in full instead of asking the database what changed.
+    pub full_scan: bool,
 }
 
 /// What to restore, and how.

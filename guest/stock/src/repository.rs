@@ -91,7 +91,7 @@ impl host::Repository for Repository {
             position: backup.position.map(str::to_owned),
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             leave_out: Vec::new(),
-            full_scan: false,
+            full_scan: backup.full_scan,
             parts: 1,
             options: Vec::new(),
         };

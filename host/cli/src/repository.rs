@@ -38,7 +38,8 @@ impl host::Repository for Native<'_> {
             .source(wanted.source)
             .override_permissions(wanted.override_permissions)
             .policy(&policy)
-            .accept(wanted.accept);
+            .accept(wanted.accept)
+            .full_scan(wanted.full_scan);
         if let Some(position) = wanted.position {
             backup = backup.position(position);
         }

@@ -33,6 +33,8 @@ pub struct Backup {
     time: Option<SystemTime>,
     policy: Option<Policy>,
     accept: bool,
+    full_scan: bool,
+    full_scan_after: Option<(u32, u32)>,
 }
 
 impl Default for Backup {
@@ -47,6 +49,8 @@ impl Default for Backup {
             time: None,
             policy: None,
             accept: false,
+            full_scan: false,
+            full_scan_after: None,
         }
     }
 }
@@ -128,6 +132,22 @@ impl Backup {
         self
     }
 
+    /// Reads all tables in full instead of asking the store what changed.
+    #[must_use]
+    pub fn full_scan(mut self, yes: bool) -> Self {
+        self.full_scan = yes;
+        self
+    }
+
+    /// When all tables are read in full without being asked for: after so many snapshots of what the store says has
+    /// changed, and after so many days. Without this, 100 and 7. A database compares by checksums that are made against
+    /// accidents, not against somebody who chooses what is stored in it.
+    #[must_use]
+    pub fn full_scan_after(mut self, snapshots: u32, days: u32) -> Self {
+        self.full_scan_after = Some((snapshots, days));
+        self
+    }
+
     pub(crate) fn asks(&self) -> Option<&Policy> {
         self.policy.as_ref()
     }
@@ -146,9 +166,12 @@ impl Backup {
             leave_out,
             position: self.position.clone(),
             time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            full_scan: false,
+            full_scan: self.full_scan,
             parts: if threads == 1 { 1 } else { (threads * PARTS_PER_THREAD) as u32 },
-            options: Vec::new(),
+            options: self.full_scan_after.map_or_else(Vec::new, |(snapshots, days)| {
+                let option = |name: &str, number: u32| (name.to_owned(), number.to_string());
+                vec![option("full-scan-snapshots", snapshots), option("full-scan-days", days)]
+            }),
         }
     }
 }

@@ -72,7 +72,7 @@ pub use repair::Repair;
 pub use repository::Repository;
 pub use restore::Restore;
 pub use sandbox::{Budgets, Landlock, Sandbox, SandboxBuilder, confine};
-pub use source::Source;
+pub use source::{LiveFile, Source};
 pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;

@@ -1,5 +1,6 @@
 //! What can be backed up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_store::Store;
@@ -11,7 +12,7 @@ use crate::{Error, ErrorCode, Result};
 
 /// Something that can be backed up: it opens a [`Store`], which is one moment of it.
 ///
-/// It stands for [`redb::Database`] and [`redb::ReadOnlyDatabase`], and for any store that is ready made, as an
+/// It stands for [`redb::Database`], alone or [with its file](LiveFile), and [`redb::ReadOnlyDatabase`], and for any store that is ready made, as an
 /// `Arc<dyn Store>` or an `Arc` of the store's own type.
 pub trait Source {
     /// The moment that is now.
@@ -26,6 +27,40 @@ pub trait Source {
 impl Source for redb::Database {
     fn store(&self) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(RedbStore::live(self)?))
+    }
+}
+
+/// A database that this process has open, and its file, so that a backup reads only what changed since the one before.
+///
+/// redb does not say which commit of its file a reader sees, so each backup makes a commit that is **empty**: nothing in the
+/// database is changed, and commits that were not yet durable become so with it. It waits some seconds for a writer to
+/// end; the thread that backs up must not have a write transaction itself. Where the commit cannot be told, all is read,
+/// and the snapshot's labels say why. To leave the file as it is, back up the [`redb::Database`] alone.
+///
+/// ```no_run
+/// # use strongroom::{Backup, LiveFile, Repository, Result};
+/// # fn main() -> Result<()> {
+/// # let db = redb::Database::create("app.redb").unwrap();
+/// Repository::at("backups")?.backup(&LiveFile::new(&db, "app.redb"), &Backup::new())?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LiveFile<'d> {
+    database: &'d redb::Database,
+    path: PathBuf,
+}
+
+impl<'d> LiveFile<'d> {
+    /// The database, and the path of the file that it is in.
+    pub fn new(database: &'d redb::Database, path: impl Into<PathBuf>) -> Self {
+        Self { database, path: path.into() }
+    }
+}
+
+impl Source for LiveFile<'_> {
+    fn store(&self) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(RedbStore::live_with_file(self.database, &self.path)?))
     }
 }
 

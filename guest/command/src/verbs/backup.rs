@@ -63,6 +63,11 @@ pub(crate) struct Args {
     #[arg(long)]
     accept: bool,
 
+    /// Read all tables in full; without this, only what changed since the snapshot before, and all after 100 of them or 7
+    /// days
+    #[arg(long)]
+    full_scan: bool,
+
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -97,6 +102,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         override_permissions: args.permission_override,
         policy: &args.policy,
         accept: args.accept,
+        full_scan: args.full_scan,
     };
     let done = session.go_on().and_then(|()| repository.backup(&backup));
     let snapshot = done.map_err(explain)?;

@@ -183,7 +183,8 @@ fn what_is_forgotten_does_not_go_before_what_it_is_forgotten_for_is_durable() {
     disk.begin(None);
     let whole = disk.deep_clone();
     (verb.run)(&whole).unwrap();
-    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 1 }));
+    // The hint, which comes after it, takes three changes.
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 4 }));
     (verb.run)(disk).unwrap_err();
     let forget = |disk: &Disk| strongroom_engine::forget(disk, &["one".into()], false);
     at_every_change(disk, forget, |disk, _| {

@@ -133,7 +133,7 @@ fn taking_over() -> Verb {
     killed.begin(None);
     try_backup(&killed, &store(2), &job("killed", 2)).unwrap();
     let (_, changes) = killed.counts();
-    disk.begin(Some(Fault::Kill { before_change: changes - 6 }));
+    disk.begin(Some(Fault::Kill { before_change: changes - 9 }));
     try_backup(&disk, &store(2), &job("killed", 2)).unwrap_err();
     disk.begin(None);
     promises.begin("killed", &store(2));
@@ -262,7 +262,7 @@ fn folding_after_one_that_was_killed() -> Verb {
     let whole = Disk::deep_clone(&disk);
     whole.begin(None);
     run(&whole).unwrap();
-    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 8 }));
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 11 }));
     run(&disk).unwrap_err();
     disk.begin(None);
     promises.begin("killed", &small(5));
@@ -299,7 +299,7 @@ fn increment_after_one_that_was_killed() -> Verb {
     let whole = Disk::deep_clone(&disk);
     whole.begin(None);
     run(&whole).unwrap();
-    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 6 }));
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 9 }));
     run(&disk).unwrap_err();
     disk.begin(None);
     promises.begin("killed", &store(7));

@@ -85,3 +85,30 @@ fn the_demo_holds() {
     place.ok("verify --repo shown/backups");
     place.fails("demo --keep shown", 1, &["not empty"]);
 }
+
+#[test]
+fn a_second_backup_asks_what_changed_unless_all_is_to_be_read() {
+    let place = Place::new();
+    let changes = |snapshot: &serde_json::Value| {
+        let labels = snapshot["labels"].as_array().unwrap();
+        let found = labels.iter().find(|label| label[0] == "changes").map(|label| label[1].to_string());
+        found.unwrap_or_default()
+    };
+    let first = place.json("backup app.redb --name one");
+    assert_eq!(changes(&first[0]), "", "there was nothing before it");
+    let second = place.json("backup app.redb --name two");
+    assert!(changes(&second[0]).contains("4 tables unchanged"), "{second:?}");
+    let db = redb::Database::open(place.path("app.redb")).unwrap();
+    let write = db.begin_write().unwrap();
+    write.open_table(crate::place::ACCOUNTS).unwrap().insert("account-0007", 8).unwrap();
+    write.commit().unwrap();
+    drop(db);
+    let third = place.json("backup app.redb --name three");
+    assert!(changes(&third[0]).contains("3 tables unchanged, 1 by edits"), "{third:?}");
+    let full = place.json("backup app.redb --name four --full-scan");
+    assert!(changes(&full[0]).contains("4 tables scanned (asked for)"), "{full:?}");
+    assert_eq!(third[0]["id"], full[0]["id"]);
+    assert_eq!(place.ok("get three accounts account-0007"), "8\n");
+    place.ok("verify --read-data");
+    place.ok("verify three --against app.redb");
+}

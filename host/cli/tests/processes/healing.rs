@@ -75,21 +75,23 @@ fn packs_that_are_gone_or_shorter_than_the_index_says_are_healed() {
 #[test]
 fn a_pack_that_goes_while_a_backup_is_at_work_is_healed_by_the_next_one() {
     use std::process::{Command, Stdio};
-    for number in 0..6u64 {
+    let mut caught = 0;
+    for number in 0..60u64 {
         let place = place();
         let pack = packs(&place).pop().unwrap();
         let args = "backup app.redb --name meanwhile --threads 1";
         let mut command = place.command(args.split_whitespace());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        while !place.path("backups/lock").exists() {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before its time");
+        let lock = place.path("backups/lock");
+        while !lock.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
         }
-        std::thread::sleep(std::time::Duration::from_micros(number * 700));
-        let signal = |name: &str| {
-            let id = child.id().to_string();
-            assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-        };
+        std::thread::sleep(std::time::Duration::from_micros(number % 6 * 700));
+        let signal =
+            |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
         signal("-STOP");
+        // On a busy machine it may be done by now; then the pack goes after it.
+        caught += u64::from(lock.exists());
         if number % 2 == 0 {
             fs::remove_file(&pack).unwrap();
         } else {
@@ -100,5 +102,9 @@ fn a_pack_that_goes_while_a_backup_is_at_work_is_healed_by_the_next_one() {
         // It may have noticed, or have been told of the pack before.
         assert!(matches!(ran.code, Some(0 | 12)), "{ran:?}");
         next_backup_heals(&place, &format!("pack gone, {number}"));
+        if caught == 4 {
+            return;
+        }
     }
+    panic!("{caught} of 60 backups could be stopped in time");
 }
