@@ -188,8 +188,10 @@ fn repairing() -> Verb {
     // Two packs are exchanged.
     disk.put(&packs[1].0, packs[2].1.clone());
     disk.put(&packs[2].0, packs[1].1.clone());
-    let index = disk.files().into_iter().find(|(path, _)| path.starts_with("index/")).unwrap();
-    disk.put(&index.0, index.1[..index.1.len() - 3].to_vec());
+    // What an index file names is not looked for elsewhere, so all of them are cut off.
+    for (path, index) in disk.files().into_iter().filter(|(path, _)| path.starts_with("index/")) {
+        disk.put(&path, index[..index.len() - 3].to_vec());
+    }
     disk.put("packs/tmp-0-0", vec![1; 100]);
     let mut verb = removes("repair", (disk, promises), &[], repair);
     // Verify finds damage that costs no snapshot anything.
