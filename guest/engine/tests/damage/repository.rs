@@ -54,6 +54,34 @@ pub(crate) fn complete() -> Repository {
     }
 }
 
+/// Nine snapshots in packs that were put together, most of whose objects rest on others, several of them on the same.
+pub(crate) fn folded() -> Repository {
+    const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let mut random = Random(3);
+    let rows = (0..60u8).map(|n| (vec![n], random.bytes(120))).collect();
+    let mut first = ModelStore::new([("rows", plain(rows))]);
+    first.tells = Some(Tells { run: 5, ..Tells::default() });
+    let vault = MemoryVault::default();
+    let (mut snapshots, mut packs) = (Vec::new(), std::collections::BTreeSet::new());
+    for (number, name) in NAMES.into_iter().enumerate() {
+        let mut store = first.clone();
+        let rows = &mut store.tables.get_mut("rows").unwrap().entries;
+        match number {
+            2 | 4 => {}
+            1 | 3 => rows[30].1 = vec![number as u8; 40],
+            _ => (5..=number).for_each(|at| rows[30 + at].1 = vec![at as u8; 40]),
+        }
+        let mut job = strongroom_engine::Job { time: 1_700_000_000 + number as u64, ..job(name, 1) };
+        job.folding.files = 3;
+        backup_with_deltas(&vault, &store, &job).unwrap();
+        packs.extend(files(&vault, "packs"));
+        snapshots.push((name, store));
+    }
+    Vault::remove(&vault, "index/newest").unwrap();
+    assert!(files(&vault, "packs").len() > 1 && files(&vault, "packs").len() < packs.len());
+    Repository { vault, snapshots }
+}
+
 #[test]
 fn every_kind_of_object_is_in_it() {
     let Repository { vault, snapshots } = complete();

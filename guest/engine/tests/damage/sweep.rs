@@ -7,7 +7,7 @@ use strongroom_engine::testing::MemoryVault;
 
 use crate::cases::{Also, Figures, kind, print};
 use crate::common::Random;
-use crate::repository::{Repository, complete};
+use crate::repository::{Repository, complete, folded};
 
 /// Does some damage.
 type Damage = Box<dyn FnOnce(&MemoryVault)>;
@@ -59,8 +59,11 @@ fn contents(
 }
 
 fn flip(step: usize, also: Also) {
-    let repository = complete();
-    let table = contents("One bit flipped in every byte", &repository, also, |file| {
+    flip_in(&complete(), step, also);
+}
+
+fn flip_in(repository: &Repository, step: usize, also: Also) {
+    let table = contents("One bit flipped in every byte", repository, also, |file| {
         let flipped = (0..file.len()).step_by(step).map(|at| {
             let mut flipped = file.to_vec();
             flipped[at] ^= 1 << ((at * 5 + at / 8) % 8);
@@ -87,6 +90,11 @@ fn cut(step: usize, also: Also) {
 #[test]
 fn a_flipped_bit_is_found() {
     flip(97, SHORT);
+}
+
+#[test]
+fn a_flipped_bit_is_found_where_objects_rest_on_others() {
+    flip_in(&folded(), 23, Also::ALWAYS);
 }
 
 #[test]

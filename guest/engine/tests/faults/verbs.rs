@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<Verb> {
     verbs.extend((0..3).map(parallel));
     verbs.extend([forgetting(), pruning(), pruning_what_was_left(), forgetting_and_pruning()]);
     verbs.push(pruning_after_a_killed_forget());
-    verbs.extend([repairing(), repairing_with_a_loss()]);
+    verbs.extend([repairing(), repairing_with_a_loss(), repairing_deltas()]);
     verbs.extend([folding(), folding_after_one_that_was_killed(), pruning_deltas()]);
     verbs.extend([increment(), increment_after_one_that_was_killed(), increment_after_a_loss()]);
     verbs.push(pruning_increments());
@@ -220,6 +220,30 @@ fn repairing_with_a_loss() -> Verb {
     let (disk, hurt) = objects.into_iter().find_map(only_one).unwrap();
     promises.hurt = hurt;
     removes("repair with a loss", (disk, promises), &[], repair)
+}
+
+/// Among packs that were put together, the lists of those are damaged on which the others rest, and on which they do not.
+fn repairing_deltas() -> Verb {
+    let (disk, mut promises) = deltas();
+    for number in 5..8 {
+        let name = number.to_string();
+        backup_with_deltas(&disk, &small(number), &folded(&name, 3)).unwrap();
+        promises.report(&name, &small(number));
+    }
+    disk.settle();
+    let mut packs: Vec<_> = disk.files().into_iter().filter(|(path, _)| path.starts_with("packs/")).collect();
+    packs.sort_by_key(|(_, pack)| pack.len());
+    let last = packs.len() - 1;
+    assert!(last > 1);
+    for at in [0, last] {
+        let (path, mut pack) = packs[at].clone();
+        *pack.last_mut().unwrap() ^= 1;
+        disk.put(&path, pack);
+    }
+    let mut verb = removes("repair of deltas", (disk, promises), &[], repair);
+    verb.before.hurt.insert("nobody".into());
+    verb.meanwhile.hurt.insert("nobody".into());
+    verb
 }
 
 pub(crate) fn repair(disk: &Disk) -> Result<()> {
