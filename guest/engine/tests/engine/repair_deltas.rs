@@ -1,6 +1,6 @@
 //! `repair` where objects rest on others.
 
-use strongroom_engine::testing::{MemoryVault, ModelStore, backup_with_deltas};
+use strongroom_engine::testing::{MemoryVault, ModelStore, Tells, backup_with_deltas};
 use strongroom_engine::{Depth, Repair, Silent, Vault};
 
 use crate::common::{
@@ -99,17 +99,13 @@ fn a_second_copy_of_what_is_rotten_is_found_wherever_it_lies() {
     let apart = MemoryVault::default();
     try_backup(&apart, &rows(None), &job("apart", 1)).unwrap();
     let copy = files(&apart, "packs").remove(0);
-    let end = |pack: &mut Vec<u8>| {
-        let len = pack.len();
-        pack[len - 3] ^= 1;
-    };
     // As a pack that no index names, as one whose list is damaged as well, and as a file that should be another.
     for (place, with_list) in [(copy.as_str(), true), (copy.as_str(), false), ("snapshots/odd.json", true)] {
         let (vault, snapshots) = fan();
         rot(&vault, &leaf_below(&vault, 4));
         let mut pack = apart.get(&copy).unwrap();
         if !with_list {
-            end(&mut pack);
+            *pack.last_mut().unwrap() ^= 1;
         }
         vault.put(place, pack);
         let repaired = repair_as_announced(&vault).unwrap();
@@ -143,14 +139,14 @@ fn a_delta_that_lost_its_base_does_not_stand_for_a_copy_that_comes_back() {
     // The same leaf is a delta of one leaf here, and of another there; one of these rots.
     let (here, there) = (versions(&[None, Some(150)]), versions(&[Some(151), Some(150)]));
     let bases = [&here, &there].map(|vault| leaf_below(vault, 1));
-    for rotten in 0..2 {
+    for (rotten, base) in bases.iter().enumerate() {
         let vault = here.deep_clone();
         for path in files(&there, "packs") {
             vault.put(&path, there.get(&path).unwrap());
         }
         let marks = entries(&vault).into_iter().filter(|(.., mark)| mark[7] == 1).count();
         assert!(marks >= 2);
-        rot(&vault, &bases[rotten]);
+        rot(&vault, base);
         let repaired = repair_as_announced(&vault).unwrap();
         // The first snapshot needs the leaf that rots, or not.
         assert_eq!((repaired.snapshots, repaired.whole), (2, 1 + rotten as u32), "{repaired:#?}");
@@ -158,4 +154,49 @@ fn a_delta_that_lost_its_base_does_not_stand_for_a_copy_that_comes_back() {
         assert_holds(&vault, "s1", &rows(Some(150)));
         assert!(repair_as_announced(&vault).unwrap().mended.is_empty());
     }
+}
+
+/// A place that stays will do for another only if what it rests on is not lost.
+#[test]
+fn what_is_stored_whole_in_a_broken_pack_is_copied_although_a_delta_of_it_stays() {
+    let (vault, apart) = (versions(&[None, Some(150)]), MemoryVault::default());
+    try_backup(&apart, &rows(Some(150)), &job("apart", 1)).unwrap();
+    let copy = files(&apart, "packs").remove(0);
+    rot(&vault, &leaf_below(&vault, 1));
+    let mut pack = apart.get(&copy).unwrap();
+    *pack.last_mut().unwrap() ^= 1;
+    vault.put(&copy, pack);
+    let repaired = repair_as_announced(&vault).unwrap();
+    assert_eq!((repaired.snapshots, repaired.whole), (2, 1), "{repaired:#?}");
+    assert_holds(&vault, "s1", &rows(Some(150)));
+    assert!(repair_as_announced(&vault).unwrap().mended.is_empty());
+}
+
+/// Nothing of the parent is taken over unread after a loss, also where no index was left to tell of it.
+#[test]
+fn after_a_repair_with_a_loss_the_next_backup_scans() {
+    let vault = MemoryVault::default();
+    let mut store = rows(None);
+    store.tells = Some(Tells { run: 5, ..Tells::default() });
+    try_backup(&vault, &store, &job("before", 1)).unwrap();
+    let (path, mut pack) = entries(&vault)
+        .into_iter()
+        .map(|(path, _, offset, _)| (offset, vault.get(&path).unwrap(), path))
+        .find(|(offset, pack, _)| pack[offset + 4..offset + 6] == [1, 0])
+        .map(|(offset, mut pack, path)| {
+            pack[offset + 60] ^= 8;
+            (path, pack)
+        })
+        .unwrap();
+    *pack.last_mut().unwrap() ^= 1;
+    vault.put(&path, pack);
+    vault
+        .paths()
+        .iter()
+        .filter(|path| path.starts_with("index/"))
+        .for_each(|path| vault.remove(path).unwrap());
+    let repaired = repair_as_announced(&vault).unwrap();
+    assert_eq!((repaired.lost.len(), &repaired.lost[0].heals[..]), (1, &["test".to_owned()][..]));
+    try_backup(&vault, &store, &job("after", 1)).unwrap();
+    ["before", "after"].iter().for_each(|name| assert_holds(&vault, name, &store));
 }
