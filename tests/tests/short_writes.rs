@@ -193,9 +193,9 @@ fn however_little_of_each_write_is_done_all_of_it_is_there() {
 fn a_write_of_which_nothing_or_too_much_is_said_to_be_done_ends_the_run() {
     // The first of it is done in part, the rest of it is what goes wrong.
     let wrongs: [(&str, Writes); 3] = [
-        ("nothing", |number, at| if number > at { Write::Nothing } else { Write::Part(30_000) }),
+        ("nothing", |number, at| if number > at { Write::Nothing } else { Write::Part(1_500) }),
         ("too much", |number, at| if number == at { Write::Boast } else { Write::Part(usize::MAX) }),
-        ("an error", |number, at| if number > at { Write::Fails } else { Write::Part(30_000) }),
+        ("an error", |number, at| if number > at { Write::Fails } else { Write::Part(1_500) }),
     ];
     let dir = place();
     assert_eq!(backup(dir.path(), "first", whole, 0).0, 0);

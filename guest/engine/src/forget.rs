@@ -40,5 +40,7 @@ pub fn forget(vault: &dyn Vault, names: &[String], dry_run: bool) -> Result<()> 
         let path = snapshot::path(name);
         vault.remove(&path).place(&path)?;
     }
+    // It fits no more; where it stays, nobody believes it.
+    let _ = vault.remove(&snapshot::newest_path());
     vault.sync_dir(snapshot::DIR)
 }

@@ -92,7 +92,12 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
         settled: false,
         pruned: Pruned { snapshots: snapshots.len() as u32, ..Pruned::default() },
     };
-    let unfinished = repository::unfinished(vault)?;
+    let mut unfinished = repository::unfinished(vault)?;
+    if snapshots.is_empty() {
+        // What says which one is the newest.
+        let path = snapshot::newest_path();
+        unfinished.extend(vault.len(&path).ok().map(|len| (path, len)));
+    }
     if !options.dry_run {
         // What is seen must last before anything is built on it: whoever was here before may have been stopped halfway.
         let loose = listings.packs.iter().filter(|held| !held.named).map(|held| held.pack.id);

@@ -4,7 +4,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod name;
 mod newest;
 
-pub(crate) use newest::Newest;
+pub(crate) use newest::{Newest, path as newest_path};
 
 use std::collections::HashMap;
 

@@ -22,7 +22,7 @@ pub(crate) struct Newest {
     newest: BTreeMap<String, String>,
 }
 
-fn path() -> String {
+pub(crate) fn path() -> String {
     format!("{}/newest", index::DIR)
 }
 
