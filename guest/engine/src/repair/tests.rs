@@ -68,6 +68,9 @@ fn leaf(seed: u8, versions: [u8; 3]) -> Vec<u8> {
     content
 }
 
+/// A content, and the one of which it is to be a delta, which has this depth.
+type Content<'c> = (Vec<u8>, Option<(&'c Vec<u8>, u8)>);
+
 /// What rests on an object at some depth rests on it in the place where it has the least one.
 #[test]
 fn an_index_that_is_made_again_names_the_place_with_the_least_depth() {
@@ -75,7 +78,7 @@ fn an_index_that_is_made_again_names_the_place_with_the_least_depth() {
     for seed in 0..8 {
         let vault = MemoryVault::default();
         crate::repository::prepare(&vault).unwrap();
-        let pack = |contents: &[(Vec<u8>, Option<(&Vec<u8>, u8)>)]| {
+        let pack = |contents: &[Content<'_>]| {
             let mut packer = Packer::new(&vault, "x");
             for (content, base) in contents {
                 let base = base.map(|(content, depth)| {
@@ -101,8 +104,8 @@ fn an_index_that_is_made_again_names_the_place_with_the_least_depth() {
             (x.clone(), Some((&two, 2))),
         ]);
         run(&vault, Repair::default(), super::BAD_MAX, &Silent).unwrap();
-        let objects = crate::objects::Objects::open(&vault).unwrap();
         for content in [&full, &one, &two, &x, &y] {
+            let objects = crate::objects::Objects::open(&vault).unwrap();
             assert_eq!(objects.read(KIND, KIND.id_of(content)).unwrap(), **content);
         }
     }
