@@ -27,7 +27,8 @@ fn what_is_forgotten_is_gone_and_nothing_else_is() {
     let before = vault.paths();
     forget(&vault, &names(&["a", "c", "a"]), false).unwrap();
     let gone: Vec<_> = before.into_iter().filter(|path| vault.get(path).is_none()).collect();
-    assert_eq!(gone, ["snapshots/a.json", "snapshots/c.json"]);
+    // And the hint that says which one is the newest.
+    assert_eq!(gone, ["index/newest", "snapshots/a.json", "snapshots/c.json"]);
     assert_holds(&vault, "b", &store(2));
     // What it held is still there to build on.
     let again = backup(&vault, &store(1), "again", 1);
