@@ -1,7 +1,7 @@
 //! Bodies of fuzz targets: each takes any bytes and panics if a promise does not hold.
 //!
 //! They know what lies behind the engine's face: its parsers, and how to put checksums and ids right, so that what lies
-//! behind these is reached too. A new parser (an edit script, an archive) gets a file here, and a line in `tests/fuzz`.
+//! behind these is reached too. A new parser (an archive) gets a file here, and a line in `tests/fuzz`.
 
 mod frames;
 mod history;
@@ -12,6 +12,7 @@ mod name;
 mod node;
 mod object;
 mod pack;
+mod script;
 mod snapshot;
 
 pub use frames::frames;
@@ -22,4 +23,5 @@ pub use name::name;
 pub use node::node;
 pub use object::object;
 pub use pack::pack;
+pub use script::script;
 pub use snapshot::snapshot;
