@@ -33,6 +33,20 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Of a node that refers to others: what those are.
+    pub(crate) fn below(self) -> Option<Kind> {
+        let level = |level: u8| level.checked_sub(1);
+        match self {
+            Kind::Node { level: l } => level(l).map(|level| Kind::Node { level }),
+            Kind::Catalog { level: l } => level(l).map(|level| Kind::Catalog { level }),
+            Kind::Tracking { level: l } => level(l).map(|level| Kind::Tracking { level }),
+            Kind::Baseline { level: l } => level(l).map(|level| Kind::Baseline { level }),
+            Kind::Blob | Kind::Schema => None,
+        }
+    }
+}
+
 /// What a tree is made of: it gives the kind of its nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tree {

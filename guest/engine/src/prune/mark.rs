@@ -128,19 +128,10 @@ impl Marker<'_, '_> {
             _ => true,
         };
         let Some((spot, content)) = self.object(kind, &node.id, open)? else { return Ok(()) };
-        let below = match kind {
-            Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
-            Kind::Catalog { level: level @ 1.. } => {
-                self.below(Kind::Catalog { level: level - 1 }, node, &content)
-            }
-            Kind::Tracking { level: level @ 1.. } => {
-                self.below(Kind::Tracking { level: level - 1 }, node, &content)
-            }
-            Kind::Baseline { level: level @ 1.. } => {
-                self.below(Kind::Baseline { level: level - 1 }, node, &content)
-            }
-            Kind::Catalog { .. } => self.tables(node, &content),
-            Kind::Tracking { .. } => self.baselines(node, &content),
+        let below = match (kind, kind.below()) {
+            (_, Some(below)) => self.below(below, node, &content),
+            (Kind::Catalog { .. }, None) => self.tables(node, &content),
+            (Kind::Tracking { .. }, None) => self.baselines(node, &content),
             _ => self.pieces(node, &content),
         };
         match below {
