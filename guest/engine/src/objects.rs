@@ -16,7 +16,7 @@ use crate::tree::walk::Get;
 use crate::vault::{Vault, VaultFile};
 
 /// Packs that are held open. What an object rests on lies in the packs of as many backups.
-const OPEN_PACKS: usize = 64;
+const OPEN_PACKS: usize = 192;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
 
@@ -228,7 +228,9 @@ impl OpenPack {
         let range = match in_window(self) {
             Some(range) => range,
             None => {
-                let wanted = if ahead { len.max(WINDOW) } else { len };
+                // What delta after delta rests on is scattered, unless it is all of a table that is read.
+                let goes_on = offset.checked_sub(self.window_at).is_some_and(|gap| gap <= 2 * WINDOW as u64);
+                let wanted = if ahead && goes_on { len.max(WINDOW) } else { len };
                 self.window = self.file.read_at(offset, wanted)?;
                 if self.window.len() < len {
                     self.window = self.file.read(offset, len)?;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::DIR;
 use super::block::Block;
 use crate::bytes::Cursor;
-use crate::delta::Prefix;
 use crate::error::{Error, Place, Result};
 use crate::id::Id;
 use crate::pack::{Entry, Pack};
@@ -121,6 +120,9 @@ impl IndexFile {
 
     /// Holds all blocks in memory; fails if one is not what was written.
     pub(crate) fn hold(&self) -> Result<()> {
+        if self.is_held() {
+            return Ok(());
+        }
         let mut held = Vec::with_capacity(usize::try_from(self.body_len()).unwrap_or_default());
         self.each_block(|bytes| held.extend_from_slice(bytes))?;
         *self.held.borrow_mut() = Some(held.into());
@@ -143,24 +145,33 @@ impl IndexFile {
         Ok(())
     }
 
+    /// All ids in their order, of blocks that were checked.
+    pub(super) fn each_id(&self, mut see: impl FnMut(&[u8])) -> Result<()> {
+        let mut ids = |blocks: &[u8]| {
+            for block in blocks.chunks(BLOCK) {
+                let list = block.len().saturating_sub(CHECKSUM);
+                block[..list].chunks_exact(ENTRY).for_each(|entry| see(&entry[..32]));
+            }
+        };
+        match &*self.held.borrow() {
+            Some(held) => ids(held),
+            None => self.each_block(ids)?,
+        }
+        Ok(())
+    }
+
+    /// The entry in this place among all, with a block that comes from `block`.
+    pub(crate) fn entry_at(&self, at: u64, block: impl Fn(u64) -> Result<Block>) -> Result<Option<Numbered>> {
+        Ok(block(at / PER_BLOCK as u64)?.get((at % PER_BLOCK as u64) as usize))
+    }
+
     /// Fails if a block is not what was written.
     pub(crate) fn check(&self) -> Result<()> {
         self.each_block(|_| ())
     }
 
-    /// The entry of this object and its place among all, with blocks that come from `block`. Ids are spread evenly, so a
-    /// guess by proportion is nearly always right at once.
-    pub(crate) fn find_in(
-        &self,
-        id: &Id,
-        block: impl Fn(u64) -> Result<Block>,
-    ) -> Result<Option<(u64, Numbered)>> {
-        let Some((number, at, block)) = self.lower_bound(id, block)? else { return Ok(None) };
-        let found = block.get(at).filter(|(entry, _)| entry.id == *id);
-        Ok(found.map(|found| (number * PER_BLOCK as u64 + at as u64, found)))
-    }
-
-    /// The first entry whose id is this one or behind it: its block, and where in that; `None` if there is none.
+    /// The first entry whose id is this one or behind it: its block, and where in that; `None` if there is none. Ids are
+    /// spread evenly, so a guess by proportion is nearly always right at once.
     fn lower_bound(
         &self,
         id: &Id,
@@ -190,7 +201,7 @@ impl IndexFile {
     /// The entries whose ids begin like this, with their places among all.
     pub(crate) fn find_like(
         &self,
-        prefix: &Prefix,
+        prefix: &[u8],
         block: impl Fn(u64) -> Result<Block>,
     ) -> Result<Vec<(u64, Numbered)>> {
         let mut begin = [0; 32];

@@ -4,6 +4,7 @@
 //! over, and what it said is looked up in the packs themselves.
 
 mod block;
+mod directory;
 mod file;
 mod hot;
 mod losses;
@@ -15,6 +16,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 pub(crate) use block::Block;
+pub(crate) use directory::Directory;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use file::IndexWriter;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
@@ -24,7 +26,7 @@ pub(crate) use merge::{Change, update};
 
 use hot::Hot;
 
-use crate::delta::{Mark, Prefix};
+use crate::delta::Mark;
 use crate::error::{Code, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
@@ -58,6 +60,10 @@ const CACHED_BLOCKS: usize = 1 << 10;
 const HELD_BYTES: u64 = 16 << 20;
 const HELD_AFTER: u32 = 8;
 
+/// All of it is read and a directory made after so many looks: an eighth of the blocks, which take as long one by one as
+/// all of them together.
+const DIRECTORY_AFTER: u64 = 8;
+
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
     vault: &'a dyn Vault,
@@ -71,6 +77,9 @@ pub(crate) struct Index<'a> {
     /// How many blocks of each file were read, and how many bytes are held.
     looks: RefCell<Vec<u32>>,
     held: Cell<u64>,
+    /// Made once so many blocks were read that it pays.
+    directory: RefCell<Option<Rc<Directory>>>,
+    all_looks: Cell<u64>,
     last: Cell<Option<Id>>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
@@ -102,6 +111,8 @@ impl<'a> Index<'a> {
             blocks: RefCell::default(),
             looks: RefCell::default(),
             held: Cell::default(),
+            directory: RefCell::default(),
+            all_looks: Cell::default(),
             last: Cell::new(None),
             loose: RefCell::new(None),
         })
@@ -148,6 +159,7 @@ impl<'a> Index<'a> {
         self.blocks.borrow_mut().clear();
         self.looks.borrow_mut().clear();
         self.broken.borrow_mut().clear();
+        *self.directory.borrow_mut() = None;
         *self.loose.borrow_mut() = None;
         Ok(())
     }
@@ -155,16 +167,12 @@ impl<'a> Index<'a> {
     /// All places where this object is said to lie.
     pub(crate) fn find_all(&self, id: &Id) -> Result<Vec<Location>> {
         let mut all = Vec::new();
-        for number in 0..self.files.len() {
-            if self.broken.borrow().contains(&number) {
-                continue;
+        self.in_files(&id.0, |_, place| {
+            if !all.contains(&place) {
+                all.push(place);
             }
-            match self.find_in(number, id) {
-                Ok(found) => all.extend(found.filter(|found| !all.contains(found))),
-                Err(e) if e.code == Code::Damaged => {}
-                Err(e) => return Err(e),
-            }
-        }
+            Ok(false)
+        })?;
         for pack in self.loose()?.iter() {
             match pack::entries_or_salvage(self.vault, *pack) {
                 Ok((_, entries)) => {
@@ -197,14 +205,14 @@ impl<'a> Index<'a> {
         if self.holds_up(first.mark)? {
             return Ok(Has::All);
         }
-        for number in 0..self.files.len() {
-            if let Some(place) = self.sound(number, self.find_in(number, id))?.flatten()
-                && self.holds_up(place.mark)?
-            {
-                return Ok(Has::All);
+        let mut has = Has::NotItsBase;
+        self.in_files(&id.0, |_, place| {
+            if self.holds_up(place.mark)? {
+                has = Has::All;
             }
-        }
-        Ok(Has::NotItsBase)
+            Ok(has == Has::All)
+        })?;
+        Ok(has)
     }
 
     /// Whether the index files know what an object with this mark rests on.
@@ -212,24 +220,21 @@ impl<'a> Index<'a> {
         if mark.is_whole() {
             return Ok(true);
         }
-        for number in 0..self.files.len() {
-            for (id, place) in
-                self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default()
-            {
-                if mark.may_rest_on(&id, place.mark) && self.holds_up(place.mark)? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        let mut found = false;
+        self.in_files(&mark.base(), |id, place| {
+            found = mark.may_rest_on(id, place.mark) && self.holds_up(place.mark)?;
+            Ok(found)
+        })?;
+        Ok(found)
     }
 
     /// All places of objects on which one with this mark may rest.
     pub(crate) fn find_bases(&self, mark: Mark) -> Result<Vec<(Id, Location)>> {
         let mut all = Vec::new();
-        for number in 0..self.files.len() {
-            all.extend(self.sound(number, self.find_like_in(number, &mark.base()))?.unwrap_or_default());
-        }
+        self.in_files(&mark.base(), |id, place| {
+            all.push((*id, place));
+            Ok(false)
+        })?;
         for pack in self.loose()?.iter() {
             match pack::entries_or_salvage(self.vault, *pack) {
                 Ok((_, entries)) => {
@@ -244,18 +249,51 @@ impl<'a> Index<'a> {
         Ok(all)
     }
 
-    fn find_in(&self, number: usize, id: &Id) -> Result<Option<Location>> {
-        let file = &self.files[number];
-        let found = file.find_in(id, |block| self.block(number, block))?;
-        Ok(found.map(|(_, (entry, pack))| entry.in_pack(file.packs[pack as usize].id)))
+    /// Hands on what the index files say of all objects whose ids begin like this, in the order of the files, until `see`
+    /// returns true.
+    fn in_files(&self, begin: &[u8], mut see: impl FnMut(&Id, Location) -> Result<bool>) -> Result<()> {
+        let mut say = |file: &IndexFile, (entry, pack): Numbered| {
+            let place = entry.in_pack(file.packs[pack as usize].id);
+            if entry.id.0.starts_with(begin) { see(&entry.id, place) } else { Ok(false) }
+        };
+        if let Some(directory) = self.directory() {
+            let first = begin.first_chunk().copied().unwrap_or_default();
+            for (number, at) in directory.like(first) {
+                let file = &self.files[number];
+                let entry = self.sound(number, file.entry_at(at, |block| self.block(number, block)))?;
+                if let Some(entry) = entry.flatten()
+                    && say(file, entry)?
+                {
+                    return Ok(());
+                }
+            }
+            return Ok(());
+        }
+        for (number, file) in self.files.iter().enumerate() {
+            let entries = file.find_like(begin, |block| self.block(number, block));
+            for (_, entry) in self.sound(number, entries)?.unwrap_or_default() {
+                if say(file, entry)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn find_like_in(&self, number: usize, prefix: &Prefix) -> Result<Vec<(Id, Location)>> {
-        let file = &self.files[number];
-        let found = file.find_like(prefix, |block| self.block(number, block))?;
-        let place =
-            |(_, (entry, pack)): (u64, Numbered)| (entry.id, entry.in_pack(file.packs[pack as usize].id));
-        Ok(found.into_iter().map(place).collect())
+    /// The directory of all files, which is made when it pays.
+    fn directory(&self) -> Option<Rc<Directory>> {
+        if let Some(directory) = &*self.directory.borrow() {
+            return Some(Rc::clone(directory));
+        }
+        let blocks: u64 = self.files.iter().map(IndexFile::blocks).sum();
+        if self.all_looks.get() <= blocks / DIRECTORY_AFTER || !Directory::fits(&self.files) {
+            return None;
+        }
+        self.all_looks.set(0);
+        // What is damaged in it shows where it matters.
+        let directory = Rc::new(Directory::of(&self.files).ok()?);
+        *self.directory.borrow_mut() = Some(Rc::clone(&directory));
+        Some(directory)
     }
 
     fn block(&self, at: usize, number: u64) -> Result<Block> {
@@ -271,6 +309,7 @@ impl<'a> Index<'a> {
         {
             return Ok(block.clone());
         }
+        self.all_looks.set(self.all_looks.get() + 1);
         let mut looks = self.looks.borrow_mut();
         looks.resize(self.files.len(), 0);
         looks[at] = looks[at].saturating_add(1);
@@ -306,18 +345,19 @@ impl<'a> Index<'a> {
         if let Some(found) = self.hot.borrow().find(id, depth) {
             return Ok(Some(found));
         }
-        for number in 0..self.files.len() {
-            let found = self.sound(number, self.find_in(number, id))?.flatten();
-            if let Some(found) = found.filter(|found| found.mark.depth() < depth) {
-                // Objects lie in packs in the order in which they are asked for.
-                if self.last.replace(Some(found.pack)) == Some(found.pack) {
-                    // Only to be quicker; what is wrong with the pack shows when the object is read.
-                    let _ = self.warm(found.pack);
-                }
-                return Ok(Some(found));
+        let mut found = None;
+        self.in_files(&id.0, |_, place| {
+            found = (place.mark.depth() < depth).then_some(place);
+            Ok(found.is_some())
+        })?;
+        if let Some(Location { pack, .. }) = found {
+            // Objects lie in packs in the order in which they are asked for.
+            if self.last.replace(Some(pack)) == Some(pack) {
+                // Only to be quicker; what is wrong with the pack shows when the object is read.
+                let _ = self.warm(pack);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Holds the entries of a pack in memory, unless the index leaves some of them out.

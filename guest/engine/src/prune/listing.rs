@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
-use crate::index::{Block, Index, IndexFile, Location, PER_BLOCK};
+use crate::index::{Block, Directory, Index, IndexFile, Location, Numbered, PER_BLOCK};
 use crate::pack::{self, Entry, Pack};
 use crate::vault::Vault;
 
@@ -54,7 +54,10 @@ enum Listing {
 
 /// Everything that is listed, in a fixed order: of what is listed twice, the first counts.
 pub(crate) struct Listings {
+    /// The files first.
     listings: Vec<Listing>,
+    /// Of the files, if there are many.
+    directory: Option<Directory>,
     /// All packs that are there.
     pub(crate) packs: Vec<Held>,
     /// Packs of which an index file says what is not so: they are gone, or have another length.
@@ -81,6 +84,7 @@ impl Listings {
         let mut lengths: HashMap<Id, Option<u64>> = HashMap::new();
         let mut lost = HashSet::new();
         let mut listings = Vec::new();
+        let directory = Directory::fits(index.files()).then(|| Directory::of(index.files())).transpose()?;
         for file in index.into_files() {
             let mut of_file = Vec::with_capacity(file.packs.len());
             for pack in &file.packs {
@@ -127,7 +131,7 @@ impl Listings {
             packs.push(Held { pack, named: false, whole });
         }
         let cache = RefCell::new(vec![None; CACHED_BLOCKS]);
-        Ok(Opened::Listings(Box::new(Self { listings, packs, lost, broken, cache })))
+        Ok(Opened::Listings(Box::new(Self { listings, directory, packs, lost, broken, cache })))
     }
 
     /// How many entries each listing has.
@@ -143,6 +147,9 @@ impl Listings {
     }
 
     fn block(&self, listing: usize, file: &IndexFile, number: u64) -> Result<Block> {
+        if file.is_held() {
+            return file.block(number);
+        }
         let slot = (number as usize).wrapping_add(listing.wrapping_mul(997)) % CACHED_BLOCKS;
         if let Some((of, at, block)) = &self.cache.borrow()[slot]
             && (*of, *at) == (listing, number)
@@ -154,45 +161,59 @@ impl Listings {
         Ok(block)
     }
 
-    fn find_in(&self, listing: usize, id: &Id) -> Result<Option<Spot>> {
-        match &self.listings[listing] {
-            Listing::File { file, packs } => {
-                let found = file.find_in(id, |number| self.block(listing, file, number))?;
-                let spot = found.map(|(at, (entry, pack))| (at, entry, packs[pack as usize]));
-                let spot = spot.filter(|(_, _, pack)| *pack != IGNORED);
-                Ok(spot.map(|(at, entry, pack)| Spot { listing, at, entry, pack: pack as usize }))
-            }
-            Listing::Loose { pack, entries } => {
-                let at = entries.binary_search_by(|entry| entry.id.cmp(id)).ok();
-                Ok(at.map(|at| Spot { listing, at: at as u64, entry: entries[at], pack: *pack }))
+    /// What the file of this number says in this place.
+    fn spot(&self, listing: usize, at: u64, (entry, pack): Numbered) -> Option<Spot> {
+        let Listing::File { packs, .. } = &self.listings[listing] else { return None };
+        let pack = packs.get(pack as usize).filter(|pack| **pack != IGNORED)?;
+        Some(Spot { listing, at, entry, pack: *pack as usize })
+    }
+
+    /// Hands on all that is said of objects whose ids begin like this, in the order of the listings.
+    fn each_like(&self, begin: &[u8], mut see: impl FnMut(Spot)) -> Result<()> {
+        if let Some(directory) = &self.directory {
+            for (listing, at) in directory.like(begin.first_chunk().copied().unwrap_or_default()) {
+                let Listing::File { file, .. } = &self.listings[listing] else { continue };
+                let entry = file.entry_at(at, |number| self.block(listing, file, number))?;
+                let entry = entry.filter(|(entry, _)| entry.id.0.starts_with(begin));
+                entry.and_then(|entry| self.spot(listing, at, entry)).map(&mut see);
             }
         }
+        for (number, listing) in self.listings.iter().enumerate() {
+            match listing {
+                Listing::File { .. } if self.directory.is_some() => {}
+                Listing::File { file, .. } => {
+                    for (at, entry) in file.find_like(begin, |block| self.block(number, file, block))? {
+                        self.spot(number, at, entry).map(&mut see);
+                    }
+                }
+                Listing::Loose { pack, entries } => {
+                    let from = entries.partition_point(|entry| entry.id.0[..] < *begin);
+                    let like = entries[from..].iter().take_while(|entry| entry.id.0.starts_with(begin));
+                    for (at, entry) in (from as u64..).zip(like) {
+                        see(Spot { listing: number, at, entry: *entry, pack: *pack });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Everything on which an object with this mark may rest.
     pub(crate) fn find_bases(&self, mark: Mark) -> Result<BTreeSet<Id>> {
         let mut bases = BTreeSet::new();
-        let mut see = |entry: &Entry| {
-            if mark.may_rest_on(&entry.id, entry.mark) {
-                bases.insert(entry.id);
+        self.each_like(&mark.base(), |spot| {
+            if mark.may_rest_on(&spot.entry.id, spot.entry.mark) {
+                bases.insert(spot.entry.id);
             }
-        };
-        for (number, listing) in self.listings.iter().enumerate() {
-            match listing {
-                Listing::File { file, packs } => {
-                    let found = file.find_like(&mark.base(), |block| self.block(number, file, block))?;
-                    let there = found.iter().filter(|(_, (_, pack))| packs[*pack as usize] != IGNORED);
-                    there.for_each(|(_, (entry, _))| see(entry));
-                }
-                Listing::Loose { entries, .. } => pack::like(entries, &mark.base()).iter().for_each(&mut see),
-            }
-        }
+        })?;
         Ok(bases)
     }
 
     /// Everything that is said of this object, in the order of the listings.
     pub(crate) fn find_all(&self, id: &Id) -> Result<Vec<Spot>> {
-        (0..self.listings.len()).filter_map(|listing| self.find_in(listing, id).transpose()).collect()
+        let mut all = Vec::new();
+        self.each_like(&id.0, |spot| all.push(spot))?;
+        Ok(all)
     }
 
     /// Goes through all objects in the order of their ids, with all that is said of each, in the order of the listings.

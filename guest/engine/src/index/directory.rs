@@ -1,0 +1,59 @@
+//! Where ids lie among all entries of all index files, held in memory once much is looked up: one search instead of one in
+//! every file.
+
+use super::IndexFile;
+use crate::error::Result;
+
+/// 128 MiB of places, beside which [`HOLD`] bytes of index files are held.
+const PLACES: u64 = 16 << 20;
+const HOLD: u64 = 192 << 20;
+/// Fewer files are searched one by one.
+const FILES: usize = 4;
+
+/// For every entry, sorted, how its id begins, and its number among those of all files in their order.
+pub(crate) struct Directory {
+    places: Vec<u64>,
+    /// The number of the first entry of each file.
+    starts: Vec<u64>,
+}
+
+impl Directory {
+    /// Whether there may be one of these files.
+    pub(crate) fn fits(files: &[IndexFile]) -> bool {
+        files.len() > FILES && files.iter().map(|file| file.entries).sum::<u64>() <= PLACES
+    }
+
+    /// Reads all of these files and checks them; where there is room, what was read is held.
+    pub(crate) fn of(files: &[IndexFile]) -> Result<Self> {
+        let hold = files.iter().map(IndexFile::body_len).sum::<u64>() <= HOLD;
+        let all: u64 = files.iter().map(|file| file.entries).sum();
+        let mut places = Vec::with_capacity(usize::try_from(all).unwrap_or_default());
+        let mut starts = Vec::with_capacity(files.len());
+        for file in files {
+            starts.push(places.len() as u64);
+            if hold {
+                file.hold()?;
+            }
+            file.each_id(|id| {
+                let begin = id.first_chunk().map_or(0, |begin| u64::from(u32::from_be_bytes(*begin)));
+                places.push(begin << 32 | places.len() as u64);
+            })?;
+        }
+        // Made of stretches that are sorted already, which this is quick with.
+        places.sort();
+        Ok(Self { places, starts })
+    }
+
+    /// The files, by number, and the places in them of entries whose ids begin with these four bytes, in the order of the
+    /// files.
+    pub(crate) fn like(&self, begin: [u8; 4]) -> impl Iterator<Item = (usize, u64)> {
+        let begin = u64::from(u32::from_be_bytes(begin));
+        let from = self.places.partition_point(|place| place >> 32 < begin);
+        let same = self.places[from..].iter().take_while(move |place| *place >> 32 == begin);
+        same.map(|place| {
+            let number = place & u64::from(u32::MAX);
+            let file = self.starts.partition_point(|start| *start <= number) - 1;
+            (file, number - self.starts[file])
+        })
+    }
+}
