@@ -4,6 +4,7 @@ pub mod args;
 pub mod bench;
 pub mod child;
 pub mod entries;
+pub mod files;
 pub mod guests;
 pub mod large;
 pub mod real;

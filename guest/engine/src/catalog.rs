@@ -43,7 +43,7 @@ pub struct Table {
 impl Table {
     /// Equal ids, equal entries in equal order.
     pub fn id(&self) -> Id {
-        self.root.map_or_else(|| Kind::Node { level: 0 }.id_of(&[]), |root| root.node.id)
+        id_of_table(self.root)
     }
 
     /// As a store would list it.
@@ -124,6 +124,11 @@ pub(crate) fn write(tables: &[Table], put: &mut dyn Put) -> Result<Option<Root>>
 /// The id of the tree of tables.
 pub(crate) fn id(root: Option<Root>) -> Id {
     root.map_or_else(|| Kind::Catalog { level: 0 }.id_of(&[]), |root| root.node.id)
+}
+
+/// The id of a table with this tree.
+pub(crate) fn id_of_table(root: Option<Root>) -> Id {
+    root.map_or_else(|| Kind::Node { level: 0 }.id_of(&[]), |root| root.node.id)
 }
 
 /// The table of an entry in the tree of tables.

@@ -1,12 +1,12 @@
 //! Shows what one backup after another costs while little changes. See `--help`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 use strongroom_tests::args::Args;
 use strongroom_tests::child::{self, Ran};
+use strongroom_tests::files;
 use strongroom_tests::steps::{self, step};
 use strongroom_tests::strongroom_process::Strongroom;
 
@@ -84,14 +84,14 @@ fn run(
     let (database, repository) = (dir.path().join("app.redb"), dir.path().join("repository"));
     std::fs::copy(base, &database)?;
     child::run(&mut strongroom.backup(&database, &repository)?)?;
-    let mut before = files(&repository)?;
+    let mut before = files::below(&repository)?;
     let (mut ran, mut written): (Vec<Ran>, Vec<u64>) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let numbers = [entries, rows, round].map(|number| number.to_string());
         child::run(step("change-again")?.arg(&database).args(numbers))?;
         let _ = Command::new("sync").arg("-f").arg(dir.path()).status();
         ran.push(child::run(&mut strongroom.backup(&database, &repository)?)?);
-        let after = files(&repository)?;
+        let after = files::below(&repository)?;
         let new = after.iter().filter(|(path, len)| before.get(*path) != Some(len));
         written.push(new.map(|(_, len)| len).sum());
         before = after;
@@ -121,21 +121,4 @@ fn median(all: &[f64]) -> f64 {
     let mut all = all.to_vec();
     all.sort_unstable_by(f64::total_cmp);
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The files below a directory, and how long they are. A repository's files never change under their names.
-fn files(dir: &Path) -> Result<BTreeMap<PathBuf, u64>> {
-    let mut files = BTreeMap::new();
-    let mut left = vec![dir.to_owned()];
-    while let Some(dir) = left.pop() {
-        for entry in std::fs::read_dir(&dir)? {
-            let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
-            if metadata.is_dir() {
-                left.push(path);
-            } else {
-                files.insert(path, metadata.len());
-            }
-        }
-    }
-    Ok(files)
 }

@@ -10,7 +10,7 @@ use super::stock::Stock;
 use super::{Done, Job};
 use crate::catalog::{self, Table};
 use crate::delta::Base;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Place as _, Result};
 use crate::id::{Id, Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     /// Nothing more.
     Unchanged(Done),
     Edited(Done),
-    /// It must be scanned, for this reason. If the store said that it is as it was, the id that it must then have.
+    /// It must be scanned, for this reason. If the store said what changed in it, the id that it must then have.
     Scan(String, Option<Id>),
 }
 
@@ -88,7 +88,7 @@ pub(super) fn full_scan(vault: &dyn Vault, parent: Option<&Snapshot>, job: &Job)
     })
 }
 
-/// Does what can be done without a scan. With `full_scan`, that is nothing.
+/// Does what can be done without a scan. With `full_scan` all tables are still to be scanned afterwards.
 pub(super) fn run(
     vault: &dyn Vault,
     store: &dyn Store,
@@ -104,17 +104,15 @@ pub(super) fn run(
         None => Err(Stop::Scan("first snapshot")),
     };
     let done = match (known, full_scan) {
-        // So much is looked at that a stamp that lies is noticed.
-        (Ok(known), Some(reason)) => {
-            let expected = |table: &&store::Table| expected(store, &known, table);
-            let scan = |table| Outcome::Scan(reason.to_owned(), expected(table));
-            return Ok(Increment { tables: tables.iter().map(scan).collect(), ..Increment::default() });
-        }
         (Err(Stop::Fail(e)), _) => return Err(e),
         // What cannot be read of the parent is not needed.
-        (_, Some(reason)) => return Ok(all_scanned(tables, reason)),
-        (Ok(known), None) => all(vault, store, &known, tables, &watched, progress),
+        (Err(_), Some(reason)) => return Ok(all_scanned(tables, reason)),
+        (Ok(known), _) => all(vault, store, &known, tables, &watched, progress),
         (Err(stop), None) => Err(stop),
+    };
+    let done = match (done, full_scan) {
+        (Ok(increment), Some(reason)) => return under_scan(vault, increment, reason),
+        (done, _) => done,
     };
     let wrong = match done {
         Ok(increment) => return Ok(increment),
@@ -146,6 +144,24 @@ fn all_scanned(tables: &[&store::Table], reason: &str) -> Increment {
     Increment { tables, ..Increment::default() }
 }
 
+/// A scan of all tables after an increment of them: it finds what the increment wrote, as small as that is, writes only
+/// what the increment left wrong, and shows what a store said that is not so.
+fn under_scan(vault: &dyn Vault, increment: Increment, reason: &str) -> Result<Increment> {
+    let Increment { tables, packs, bytes_added } = increment;
+    if !packs.is_empty() {
+        // Only what the index names is found. Should the run end here, it is what any run leaves that did not end.
+        let needed = packs.iter().map(|pack| pack.id).collect();
+        index::update(vault, Change { needed, ..Change::default() }).place("while the index is written")?;
+    }
+    let scan = |outcome| match outcome {
+        Outcome::Unchanged(done) | Outcome::Edited(done) => {
+            Outcome::Scan(reason.to_owned(), Some(catalog::id_of_table(done.root)))
+        }
+        scanned => scanned,
+    };
+    Ok(Increment { tables: tables.into_iter().map(scan).collect(), packs: Vec::new(), bytes_added })
+}
+
 fn read_parent(watched: &Watched<'_, '_>, snapshot: &Snapshot) -> Result<Parent, Stop> {
     let tracking = snapshot.tracking.as_ref();
     let tracking = tracking.ok_or(Stop::Scan("the parent tracks nothing"))?;
@@ -162,13 +178,6 @@ fn find<'p>(known: &'p Parent, table: &store::Table) -> Result<(&'p Table, &'p T
     }
     let tracked = known.tracked.get(&table.name).filter(|tracked| tracked.id == before.id());
     Ok((before, &tracked.ok_or("no baseline")?.track))
-}
-
-/// The id that a table must have if its stamp does not lie.
-fn expected(store: &dyn Store, known: &Parent, table: &store::Table) -> Option<Id> {
-    let (before, track) = find(known, table).ok()?;
-    let stamp = tracking::stamp(store, &table.name).ok()??;
-    (stamp == track.stamp).then(|| before.id())
 }
 
 /// All tables, one after the other.

@@ -138,7 +138,7 @@ struct PlannedTable {
     value_type: String,
     /// `None`: it is to be copied.
     done: Option<Done>,
-    /// The id that it must have, if the store's stamp does not lie.
+    /// The id that it must have, if what the store says of changes is so.
     expected: Option<Id>,
 }
 

@@ -217,8 +217,8 @@ fn join_tables(
         let id = tables.last().map(Table::id);
         if table.expected.is_some_and(|expected| id != Some(expected)) {
             let message = format!(
-                "table {:?} has changed although the store says that it has not; what was scanned is right, but earlier \
-                 snapshots may lack changes: is the disk sound?",
+                "table {:?} is not what it was with the changes that the store told of; what was scanned is right, but \
+                 earlier snapshots may lack changes: is the disk sound?",
                 table.name
             );
             progress.log(Level::Warn, &message);

@@ -133,7 +133,7 @@ impl Store for ModelStore {
     fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
         let Some(tells) = self.tells else { return Ok(None) };
         fails(&tells, &self.calls)?;
-        self.table(table).map(|table| Some(Tells::stamp(table)))
+        self.table(table).map(|table| Some(tells.stamp(table)))
     }
 
     fn baseline(&self, table: &str) -> Result<Option<Box<dyn Bytes + '_>>> {

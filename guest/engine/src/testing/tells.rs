@@ -31,6 +31,8 @@ pub enum Lie {
     Fails(u32, Code),
     /// It says of every table that it cannot tell what changed, once it is asked.
     CannotTell,
+    /// Its stamp is of the number of entries alone.
+    OnlyCounts,
     /// The edits, of the entries or of the baseline, are wrong: the one of this number, in this way.
     Edits(Stream, u32, Wrong),
 }
@@ -66,7 +68,10 @@ type Run = (u32, u128);
 
 impl Tells {
     /// A stamp: equal for equal tables.
-    pub(super) fn stamp(table: &ModelTable) -> Vec<u8> {
+    pub(super) fn stamp(&self, table: &ModelTable) -> Vec<u8> {
+        if self.lie == Some(Lie::OnlyCounts) {
+            return table.entries.len().to_le_bytes().to_vec();
+        }
         let mut stamp = xxh3_128(&table.pack()).to_le_bytes().to_vec();
         stamp.push(u8::from(table.multimap));
         stamp

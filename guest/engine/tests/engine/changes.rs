@@ -1,9 +1,10 @@
 //! A backup of what a store says has changed is the backup that a scan would give, or it is a scan.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_engine::testing::{Lie, MemoryVault, ModelStore, ModelTable, Stream, Tells, Wrong};
-use strongroom_engine::{Code, Depth, Job, Silent, Snapshot, digest};
+use strongroom_engine::{Code, Depth, Job, Level, Progress, Silent, Snapshot, digest};
 
 use crate::common::{Random, assert_holds, backup, forget, job, plain, prune, rank, try_backup, verify};
 
@@ -325,6 +326,66 @@ fn a_full_scan_comes_by_itself() {
     let asked = Job { full_scan: true, ..job("asked", 1) };
     try_backup(&vault, &rows(false), &job("first", 1)).unwrap();
     assert_eq!(label(&try_backup(&vault, &rows(true), &asked).unwrap()), "2 tables scanned (asked for)");
+}
+
+#[test]
+fn a_full_scan_writes_no_more_than_the_increment_that_it_checks() {
+    let vault = MemoryVault::default();
+    backup(&vault, &rows(false), "a", 1);
+    for parts in [1, 4] {
+        let by_edits = try_backup(&vault.deep_clone(), &rows(true), &job("b", parts)).unwrap();
+        let asked = Job { full_scan: true, ..job("b", parts) };
+        let scanned = vault.deep_clone();
+        let by_scan = try_backup(&scanned, &rows(true), &asked).unwrap();
+        assert_eq!(label(&by_scan), "2 tables scanned (asked for)");
+        assert_eq!(by_scan.id, by_edits.id);
+        assert!(
+            by_scan.bytes_added < by_edits.bytes_added + 200,
+            "{} {}",
+            by_scan.bytes_added,
+            by_edits.bytes_added
+        );
+        assert_holds(&scanned, "b", &rows(true));
+        assert!(verify(&scanned).damage.is_empty());
+        assert_eq!(label(&backup(&scanned, &rows(true), "c", parts)), "2 tables unchanged");
+    }
+}
+
+/// Keeps what is told.
+#[derive(Default)]
+struct Heard(RefCell<Vec<String>>);
+
+impl Progress for Heard {
+    fn advance(&self, _: &str, _: u64, _: u64) -> bool {
+        true
+    }
+    fn log(&self, _: Level, message: &str) {
+        self.0.borrow_mut().push(message.to_owned());
+    }
+}
+
+#[test]
+fn a_full_scan_shows_what_the_store_did_not_tell() {
+    let vault = MemoryVault::default();
+    let rows = |change| {
+        let mut store = rows(change);
+        store.tells.as_mut().unwrap().lie = Some(Lie::OnlyCounts);
+        store
+    };
+    backup(&vault, &rows(false), "a", 1);
+    let store = rows(true);
+    let missed = backup(&vault, &store, "missed", 1);
+    assert_ne!(missed.id, digest(&store, None, &Silent).unwrap().id);
+    let asked = Job { full_scan: true, ..job("b", 1) };
+    let heard = Heard::default();
+    let plan = strongroom_engine::prepare(&vault, &store, &asked, &heard).unwrap();
+    let receipt = strongroom_engine::copy(&vault, &store, &plan.state, 0, &heard).unwrap();
+    let draft = strongroom_engine::seal(&vault, &store, &plan.state, &[receipt], &heard).unwrap();
+    let snapshot = strongroom_engine::publish(&vault, &draft.state).unwrap();
+    assert_eq!(snapshot.id, digest(&store, None, &Silent).unwrap().id);
+    assert_holds(&vault, "b", &store);
+    let heard = heard.0.take();
+    assert!(heard.iter().any(|said| said.contains("earlier snapshots may lack changes")), "{heard:?}");
 }
 
 #[test]
