@@ -7,15 +7,17 @@
 //! | `BACKUP_EVERY` | seconds between two backups, 3600; `0` for none on a schedule |
 //! | `BACKUP_TOKEN` | who knows it may ask for a backup; without it nobody may |
 //! | `RESTORE` | a snapshot (`latest`, a name, an id) to begin with, if there is no database yet |
+//! | `DRAIN` | seconds that the end waits for requests, and again for a backup, 10 |
 //!
 //! SIGTERM ends it: requests that are at work are answered, a backup that runs is waited for, or stopped if it takes
-//! long, and the database is closed.
+//! longer, and the database is closed.
 
 mod backups;
 mod metrics;
 mod pairs;
 mod routes;
 
+use std::future::IntoFuture as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +26,11 @@ use anyhow::{Context as _, Result, bail};
 use strongroom::{Repository, Restore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use backups::Backups;
 use pairs::Pairs;
 use routes::App;
-
-/// How long a backup that runs is waited for at the end. An interrupted one leaves the repository whole.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Settings {
     data: PathBuf,
@@ -38,21 +38,25 @@ struct Settings {
     every: Option<Duration>,
     token: Option<String>,
     restore: Option<String>,
+    /// How long the end waits. A backup that is interrupted leaves the repository whole.
+    drain: Duration,
 }
 
 impl Settings {
     fn from_env() -> Result<Self> {
         let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let every: u64 = match var("BACKUP_EVERY") {
-            Some(seconds) => seconds.parse().context("BACKUP_EVERY is a number of seconds")?,
-            None => 3600,
+        let seconds = |name, usual| match var(name) {
+            Some(seconds) => seconds.parse().with_context(|| format!("{name} is a number of seconds")),
+            None => Ok(usual),
         };
+        let every = seconds("BACKUP_EVERY", 3600)?;
         Ok(Self {
             data: var("DATA").context("DATA names the directory of the database and its backups")?.into(),
             listen: var("LISTEN").unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             every: (every > 0).then(|| Duration::from_secs(every)),
             token: var("BACKUP_TOKEN"),
             restore: var("RESTORE"),
+            drain: Duration::from_secs(seconds("DRAIN", 10)?),
         })
     }
 }
@@ -83,16 +87,25 @@ async fn main() -> Result<()> {
     if let Some(every) = settings.every {
         tokio::spawn(schedule(Arc::clone(&pairs), Arc::clone(&backups), every));
     }
-    axum::serve(listener, routes::router(app))
-        .with_graceful_shutdown(async move {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = interrupted.recv() => {}
-            }
-            println!("draining");
-        })
-        .await?;
-    tokio::task::spawn_blocking(move || backups.end(PATIENCE)).await?;
+    let (ends, ending) = oneshot::channel();
+    let served = axum::serve(listener, routes::router(app)).with_graceful_shutdown(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        println!("draining");
+        let _ = ends.send(());
+    });
+    let too_long = async {
+        // Only ever an error where the server itself has failed.
+        let _ = ending.await;
+        tokio::time::sleep(settings.drain).await;
+    };
+    tokio::select! {
+        served = served.into_future() => served?,
+        () = too_long => println!("requests that are still at work are cut off"),
+    }
+    tokio::task::spawn_blocking(move || backups.end(settings.drain)).await?;
     println!("done");
     Ok(())
 }

@@ -110,7 +110,9 @@ fn it_serves_backs_itself_up_drains_and_begins_again_from_a_backup() {
     assert_eq!(service.get("/pairs/key-8").status, 404);
 
     // Backups are for those who know the token.
-    for headers in ["", "Authorization: Bearer wrong\r\n", "Authorization: Basic YTpi\r\n", "Authorization: Bearer\r\n"] {
+    for headers in
+        ["", "Authorization: Bearer wrong\r\n", "Authorization: Basic YTpi\r\n", "Authorization: Bearer\r\n"]
+    {
         for (method, path) in [("POST", "/db/backup"), ("GET", "/db/backup/1")] {
             let answer = service.ask(method, path, headers, b"");
             assert_eq!(answer.status, 401, "{headers}");
@@ -194,7 +196,9 @@ fn one_backup_at_a_time_and_the_end_waits_for_it() {
     let again = service.with_token("POST", "/db/backup");
     match again.status {
         409 => assert_eq!(again.json()["status"], begun["status"]),
-        202 => assert_eq!(service.with_token("GET", begun["status"].as_str().unwrap()).json()["state"], "done"),
+        202 => {
+            assert_eq!(service.with_token("GET", begun["status"].as_str().unwrap()).json()["state"], "done")
+        }
         other => panic!("{other}"),
     }
     service.end();
@@ -212,5 +216,22 @@ fn without_a_token_of_its_own_nobody_may_ask() {
     for headers in ["", "Authorization: Bearer \r\n"] {
         assert_eq!(service.ask("POST", "/db/backup", headers, b"").status, 401);
     }
+    service.end();
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_keep_it_from_ending() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(dir.path(), &[("DRAIN", "1")]);
+    assert_eq!(service.put("key", "value"), 201);
+    let mut slow = TcpStream::connect(&service.address).unwrap();
+    slow.write_all(b"PUT /pairs/other HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
+    // Its request has begun once another one is answered.
+    assert_eq!(service.get("/pairs/key").body, b"value");
+    let began = Instant::now();
+    service.end();
+    assert!(began.elapsed() < Duration::from_secs(8));
+    let service = Service::start(dir.path(), &[]);
+    assert_eq!((service.get("/pairs/key").status, service.get("/pairs/other").status), (200, 404));
     service.end();
 }
