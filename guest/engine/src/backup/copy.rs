@@ -38,7 +38,8 @@ pub fn copy(
         progress.log(Level::Debug, &format!("Copying table {name:?}"));
         let edges = copy_range(store, range, name, table.multimap, &mut stock, progress);
         let edges = edges.place(format_args!("table {name:?}"))?;
-        let track = match range.from {
+        // With the last stretch: by now a store has read most of the others too.
+        let track = match range.to {
             None => tracking::of_table(store, name, &mut stock, progress)?,
             Some(_) => None,
         };

@@ -172,7 +172,7 @@ struct Receipt {
 struct Copied {
     table: u32,
     edges: Edges,
-    /// With its first stretch, what the store said for the next backup.
+    /// With its last stretch, what the store said for the next backup.
     track: Option<Track>,
 }
 

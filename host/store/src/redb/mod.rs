@@ -12,7 +12,8 @@
 //! it instead of to a key.
 //!
 //! **Changes.** redb has no call for what changed since a moment, so its pages are read beside it, down to those that
-//! differ; every page is checked, and any doubt means that a table is scanned.
+//! differ; every page is checked, and any doubt means that a table is scanned. A scan of a plain table reads the pages
+//! too, and goes on with redb itself after any doubt.
 //!
 //! **Damage.** redb trusts a file that was closed cleanly, and may panic on a damaged one. Every call that reads one is
 //! contained: a panic becomes [`ErrorCode::Corrupt`](crate::ErrorCode::Corrupt).
@@ -30,6 +31,7 @@ mod part;
 mod pinned;
 mod position;
 mod publish;
+mod scan;
 mod schema;
 mod sink;
 mod size;

@@ -2,11 +2,10 @@
 
 use super::contain::contain;
 use super::fault::fault;
-use super::packer::Stream;
-use super::pages::{Baseline, Changed, Definition, Pages, Slot, Stamp, Tables};
-use super::part::{self, Mark};
+use super::pages::{self, Baseline, Changed, Counts, Definition, Pages, Slot, Stamp, Tables};
+use super::part::{self, At, MAX_PARTS, Mark};
+use super::scan::{Doubts, Scan, Stretch};
 use super::schema::{self, Schema};
-use super::slots::ReadLease;
 use super::{open, pinned, position, size, template};
 use crate::{Changes, Entries, Error, ErrorCode, Result, Store, Table};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
@@ -24,6 +23,9 @@ pub struct RedbStore {
     committed: Option<Committed>,
     /// The tables as the pages have them; none if that is not what redb sees.
     defined: OnceLock<Option<Tables>>,
+    /// What scans learnt of the pages.
+    counts: Arc<Counts>,
+    doubts: Arc<Doubts>,
     notes: Vec<(String, String)>,
 }
 
@@ -103,8 +105,16 @@ impl RedbStore {
             moment: Arc::new(Moment { txn, _database: database }),
             committed,
             defined: OnceLock::new(),
+            counts: Arc::default(),
+            doubts: Arc::default(),
             notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_pages(mut self, pages: Pages, slot: Slot) -> Self {
+        self.committed = Some(Committed { pages, slot });
+        self
     }
 
     fn known(&self) -> Result<Arc<[Known]>> {
@@ -125,19 +135,26 @@ impl RedbStore {
     /// Runs `work` with the table of this name.
     fn with<T>(&self, name: &str, work: impl FnOnce(&Known) -> Result<T>) -> Result<T> {
         let known = self.known()?;
-        let found = known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes()));
-        let index = found
-            .map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))?;
+        let index = self.index(&known, name)?;
         contain(&format!("reading table {name:?}"), || work(&known[index]))
             .map_err(|error| in_table(name, error))
+    }
+
+    /// Where a table is among all.
+    fn index(&self, known: &[Known], name: &str) -> Result<usize> {
+        let found = known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes()));
+        found.map_err(|_| Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")))
+    }
+
+    /// A table in the pages that is no multimap, and whose entries may be read from there.
+    fn plain(&self, name: &str) -> Result<Option<(Pages, Definition)>> {
+        Ok(self.defined(name)?.filter(|(_, defined)| !defined.multimap && !self.doubts.any()))
     }
 
     /// A table in the pages; `None` if what redb sees is not known to be what is there.
     fn defined(&self, name: &str) -> Result<Option<(Pages, Definition)>> {
         let known = self.known()?;
-        if known.binary_search_by(|known| known.table.name.as_bytes().cmp(name.as_bytes())).is_err() {
-            return Err(Error::new(ErrorCode::NotFound, format!("the database has no table {name:?}")));
-        }
+        self.index(&known, name)?;
         let Some(committed) = &self.committed else { return Ok(None) };
         let tables = self.defined.get_or_init(|| {
             let tables = Tables::read(&committed.pages, committed.slot).ok()?;
@@ -159,7 +176,7 @@ fn certain<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn in_table(name: &str, error: Error) -> Error {
+pub(super) fn in_table(name: &str, error: Error) -> Error {
     if error.message.contains(&format!("{name:?}")) {
         return error;
     }
@@ -197,7 +214,7 @@ impl Store for RedbStore {
     }
 
     fn notes(&self) -> Result<Vec<(String, String)>> {
-        Ok(self.notes.clone())
+        Ok(self.notes.iter().cloned().chain(self.doubts.note()).collect())
     }
 
     fn position(&self, at: &str) -> Result<u64> {
@@ -206,25 +223,25 @@ impl Store for RedbStore {
     }
 
     fn split(&self, table: &str, parts: u32) -> Result<Vec<Vec<u8>>> {
+        if let Some((pages, defined)) = self.plain(table)?
+            && let Some(Some(cut)) = certain(pages::cut(&pages, &defined, parts.min(MAX_PARTS).into()))?
+        {
+            let mark = |(group, key)| Mark { at: At::Group(group), key }.write();
+            return Ok(cut.into_iter().map(mark).collect());
+        }
         self.with(table, |known| part::marks(&self.moment.txn, known, parts))
     }
 
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Entries>> {
         let from = from.map(Mark::read).transpose()?;
         let to = to.map(Mark::read).transpose()?;
-        self.with(table, |known| {
-            let lease = known.schema.lease()?;
-            let stream = part::begin(&self.moment.txn, known, &lease, from.as_ref())?;
-            let scan: Scan = Scan {
-                stream: Some(stream),
-                until: to.map(|mark| mark.key),
-                table: table.to_owned(),
-                failed: None,
-                _lease: lease,
-                _moment: Arc::clone(&self.moment),
-            };
-            Ok(Box::new(scan) as Box<dyn Entries>)
-        })
+        let known = self.known()?;
+        let index = self.index(&known, table)?;
+        let stretch = Stretch { known, index, from, to, moment: Arc::clone(&self.moment) };
+        let pages = self.plain(table)?;
+        let begin = || Scan::begin(stretch, pages, &self.counts, &self.doubts);
+        let scan = contain(&format!("reading table {table:?}"), begin);
+        Ok(Box::new(scan.map_err(|error| in_table(table, error))?))
     }
 
     fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
@@ -233,7 +250,8 @@ impl Store for RedbStore {
 
     fn baseline(&self, table: &str) -> Result<Option<Box<dyn Entries>>> {
         let Some((pages, defined)) = self.defined(table)? else { return Ok(None) };
-        let baseline = certain(Baseline::begin(pages, defined, Arc::clone(&self.moment)))?;
+        let baseline =
+            certain(Baseline::begin(pages, defined, Arc::clone(&self.counts), Arc::clone(&self.moment)))?;
         Ok(baseline.map(|baseline| Box::new(baseline) as Box<dyn Entries>))
     }
 
@@ -248,32 +266,5 @@ impl Store for RedbStore {
     /// None: all that it reads is open.
     fn directories(&self) -> Option<Vec<PathBuf>> {
         Some(Vec::new())
-    }
-}
-
-/// A scan in progress.
-struct Scan {
-    /// Gone once it failed. Before the lease, which it needs to its end.
-    stream: Option<Box<dyn Stream>>,
-    until: Option<Vec<u8>>,
-    table: String,
-    failed: Option<Error>,
-    _lease: ReadLease,
-    _moment: Arc<Moment>,
-}
-
-impl Entries for Scan {
-    fn read(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
-        }
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        let until = self.until.as_deref();
-        contain("reading the table", || stream.pack(until, max, out)).map_err(|error| {
-            let error = in_table(&self.table, error);
-            self.failed = Some(error.clone());
-            self.stream = None;
-            error
-        })
     }
 }

@@ -1,17 +1,20 @@
 //! The baseline of a table as it is now.
 
 use super::branches::Branches;
+use super::counts::Counts;
 use super::file::Pages;
 use super::group::{self, Group, Run, Sum};
 use super::tables::Definition;
 use super::{Stamp, doubt, items};
 use crate::{Entries, Error, Result, frame};
 use std::any::Any;
+use std::sync::Arc;
 
-/// A baseline on its way: it reads all leaves, for how many entries they have.
+/// A baseline on its way: it reads all leaves that no scan has, for how many entries they have.
 pub(in crate::redb) struct Baseline {
     pages: Pages,
     table: Definition,
+    known: Arc<Counts>,
     /// Gone once the last entry is written.
     branches: Option<Branches>,
     sum: Sum,
@@ -27,12 +30,14 @@ impl Baseline {
     pub(in crate::redb) fn begin(
         pages: Pages,
         table: Definition,
+        known: Arc<Counts>,
         pin: impl Any + Send + Sync,
     ) -> Result<Self> {
         let branches = Some(Branches::new(&pages, &table)?);
         Ok(Self {
             pages,
             table,
+            known,
             branches,
             sum: Sum::default(),
             entries: 0,
@@ -49,8 +54,12 @@ impl Baseline {
         if let Some(branch) = branches.next(&self.pages)? {
             let mut group = Group::new(group::digest(branch));
             let members = branches.members(&self.pages, branch)?;
-            // All at once, for most are neighbours in the file.
-            let mut counts = items::counts(&self.pages, &self.table, &members)?.into_iter();
+            let counts = match self.known.get(branch, members.len()) {
+                Some(counts) => counts,
+                // All at once, for most are neighbours in the file.
+                None => items::counts(&self.pages, &self.table, &members)?,
+            };
+            let mut counts = counts.into_iter();
             for (digest, leaves) in group::cut(&members) {
                 let entries = counts.by_ref().take(leaves.len()).try_fold(0, u64::checked_add);
                 let run = entries.map(|entries| Run { digest, entries });

@@ -141,34 +141,59 @@ impl Pages {
     ) -> Result<()> {
         let mut buffer = Vec::new();
         let mut rest = ptrs;
-        while let Some(first) = rest.first() {
-            let (offset, len) = self.locate(*first)?;
-            if len > SMALL {
-                each(Loaded::Large(LargeLeaf::read(self, *first, offset, len, widths)?))?;
-                rest = &rest[1..];
-                continue;
-            }
-            // Pages of the same length that follow one another in the file.
-            let neighbour = |(i, ptr): &(usize, &Ptr)| {
-                let expected = offset + (*i as u64) * len as u64;
-                (i + 1) * len <= TOGETHER.max(len)
-                    && self.geometry.locate(ptr.page) == Some((expected, len as u64))
-            };
-            let together = rest.iter().enumerate().take_while(neighbour).count().max(1);
-            let (now, later) = rest.split_at(together);
-            rest = later;
-            buffer.resize(together * len, 0);
-            self.read(offset, &mut buffer)?;
-            for (ptr, bytes) in now.iter().zip(buffer.chunks_exact(len)) {
-                check(*ptr, bytes, widths)?;
-                if Branch::is(bytes) {
-                    return Err(doubt("a branch where a leaf is expected"));
+        while !rest.is_empty() {
+            match self.together(rest, widths, &mut buffer)? {
+                Together::Large(leaf) => {
+                    each(Loaded::Large(leaf))?;
+                    rest = &rest[1..];
                 }
-                each(Loaded::Small(bytes))?;
+                Together::Small { count, len } => {
+                    rest = &rest[count..];
+                    buffer.chunks_exact(len).take(count).try_for_each(|leaf| each(Loaded::Small(leaf)))?;
+                }
             }
         }
         Ok(())
     }
+
+    /// Reads the first of these pages, of which there is one at least, and with it those that follow it in the file too.
+    /// All must be leaves. They are then what `buffer` begins with.
+    pub(super) fn together(&self, ptrs: &[Ptr], widths: Widths, buffer: &mut Vec<u8>) -> Result<Together> {
+        let first = ptrs.first().ok_or_else(misshapen)?;
+        let (offset, len) = self.locate(*first)?;
+        if len > SMALL {
+            return Ok(Together::Large(LargeLeaf::read(self, *first, offset, len, widths)?));
+        }
+        let neighbour = |(i, ptr): &(usize, &Ptr)| {
+            let expected = offset + (*i as u64) * len as u64;
+            (i + 1) * len <= TOGETHER.max(len)
+                && self.geometry.locate(ptr.page) == Some((expected, len as u64))
+        };
+        let count = ptrs.iter().enumerate().take_while(neighbour).count().max(1);
+        // Never made smaller, for making it larger fills it with zeros.
+        if buffer.len() < count * len {
+            buffer.resize(count * len, 0);
+        }
+        let leaves = &mut buffer[..count * len];
+        self.read(offset, leaves)?;
+        for (ptr, leaf) in ptrs.iter().zip(leaves.chunks_exact(len)) {
+            check(*ptr, leaf, widths)?;
+            if Branch::is(leaf) {
+                return Err(doubt("a branch where a leaf is expected"));
+            }
+        }
+        Ok(Together::Small { count, len })
+    }
+}
+
+/// What was read at once.
+pub(super) enum Together {
+    /// So many leaves of so many bytes each, checked.
+    Small {
+        count: usize,
+        len: usize,
+    },
+    Large(LargeLeaf),
 }
 
 /// A leaf that was read. A small one is checked.

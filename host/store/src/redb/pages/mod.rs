@@ -1,13 +1,16 @@
-//! What changed, from redb's committed page tree.
+//! What a table holds, and what changed in it, from redb's committed page tree.
 //!
 //! redb's pages are copy-on-write, and every parent names the checksums of its children. So a table whose root has the
 //! same checksum as before has the same entries, and so has every subtree: a walk that stops wherever the tree is as it
 //! was finds what changed by reading what changed. redb has no call for this; its file format (version 3, documented
 //! in its `docs/design.md`) is read here instead.
 //!
+//! **A scan** of a table that is no multimap reads the same pages, which takes half the time of redb's own iteration and
+//! checks what that does not.
+//!
 //! **Doubt.** Every page is checked against the checksum that its parent names, up to a root that is proven to be the
 //! one that the store's read transaction pins. Whatever does not fit is [`ErrorCode::Unsupported`]: this store cannot
-//! tell, and the caller scans the table.
+//! tell, and the caller scans the table; a scan goes on with redb where it was.
 //!
 //! **The baseline** of a table has an entry for each *group*: a branch page right above leaves, in the order of the
 //! table. Its leaves are cut into *runs*; where depends on the leaves' checksums only, so that a run is found again
@@ -22,6 +25,7 @@ mod baseline;
 mod branches;
 mod bytes;
 mod changes;
+mod counts;
 mod edits;
 mod file;
 mod group;
@@ -31,6 +35,7 @@ mod large;
 mod leaves;
 mod page;
 mod planner;
+mod scan;
 mod stamp;
 mod tables;
 #[cfg(test)]
@@ -40,19 +45,18 @@ mod window;
 
 pub(super) use baseline::Baseline;
 pub(super) use changes::Changed;
+pub(super) use counts::Counts;
 pub(super) use file::{Pages, ReadAt};
 pub(super) use header::{Header, LEN as HEADER_LEN, Slot};
+pub(super) use scan::{CameTo, Groups, Scanned, cut};
 pub(super) use stamp::Stamp;
 pub(super) use tables::{Definition, Tables};
 
 use crate::{Error, ErrorCode};
 
-/// This store cannot tell what changed, for this reason.
+/// The pages are not what they should be, or not what is known here.
 pub(super) fn doubt(why: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorCode::Unsupported,
-        format!("cannot tell what changed from the pages of the database: {why}"),
-    )
+    Error::new(ErrorCode::Unsupported, format!("the pages of the database cannot be relied on: {why}"))
 }
 
 fn misshapen() -> Error {

@@ -52,7 +52,7 @@ fn open(path: &Path, lie: Option<(u64, u64)>) -> (Arc<Liar>, Pages, Slot) {
 
 fn stamp_and_baseline(pages: &Pages, slot: Slot, table: &str) -> Result<(Stamp, Vec<u8>)> {
     let table = Tables::read(pages, slot)?.get(table).cloned().ok_or_else(|| doubt("no table"))?;
-    let baseline = Baseline::begin(pages.clone(), table.clone(), ())?;
+    let baseline = Baseline::begin(pages.clone(), table.clone(), Arc::default(), ())?;
     Ok((Stamp::of(&table), drain(Box::new(baseline), 777)?))
 }
 
@@ -129,6 +129,84 @@ fn a_bit_that_is_turned_in_any_read_is_noticed_or_makes_no_difference() {
         }
         assert!(noticed * 4 > read, "{table}: {noticed} noticed of {read} reads");
     }
+}
+
+/// All bytes of a table in stretches, by calls of this size.
+fn stretches(store: &dyn Store, table: &str, parts: u32, max: usize) -> Result<Vec<u8>> {
+    let marks = store.split(table, parts)?;
+    let ends = || marks.iter().map(|mark| Some(&mark[..]));
+    let mut all = Vec::new();
+    for (from, to) in [None].into_iter().chain(ends()).zip(ends().chain([None])) {
+        all.extend(drain(store.scan(table, from, to)?, max)?);
+    }
+    Ok(all)
+}
+
+#[test]
+fn a_scan_gives_what_redb_gives_whichever_read_of_the_pages_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.redb");
+    let database = Database::create(&path).unwrap();
+    let txn = database.begin_write().unwrap();
+    {
+        // With keys so long a page has few children, and so there are groups enough.
+        let mut table = txn.open_table(TableDefinition::<&[u8], &[u8]>::new("table")).unwrap();
+        for i in 0..2500 {
+            let len = if i % 900 == 250 { 1_100_000 + i } else { 10 + i % 300 };
+            table
+                .insert(&[&[7; 400][..], &mix(i).to_be_bytes()].concat()[..], &vec![i as u8; len][..])
+                .unwrap();
+        }
+    }
+    txn.commit().unwrap();
+    drop(database);
+    let shared = Database::open(&path).unwrap();
+    let wanted =
+        drain(RedbStore::live(&shared).unwrap().scan("table", None, None).unwrap(), 1 << 20).unwrap();
+    drop(shared);
+    assert_eq!(unpack(&wanted).len(), 2500);
+    let store = |lie| {
+        let (liar, pages, slot) = open(&path, lie);
+        (liar, RedbStore::open(&path).unwrap().with_pages(pages, slot))
+    };
+    for (parts, max) in [(1, 1 << 20), (1, 777), (4, 30_000)] {
+        let (mut unchecked, mut refused) = (0, 0);
+        let (liar, sound) = store(None);
+        assert!(stretches(&sound, "table", parts, max).unwrap() == wanted);
+        let reads = liar.reads.load(Relaxed);
+        for at in 0..reads {
+            let (_, store) = store(Some((at, mix(at as usize) >> 20)));
+            match stretches(&store, "table", parts, max) {
+                Ok(found) => assert!(found == wanted, "read {at}"),
+                // What was already given of a large value was not what is there.
+                Err(error) => {
+                    assert_eq!(error.code, ErrorCode::Corrupt, "{error}");
+                    refused += 1;
+                }
+            }
+            unchecked += u32::from(store.notes().unwrap().iter().any(|(name, _)| name == "unchecked"));
+        }
+        println!("{reads} reads: {unchecked} found wrong, {refused} too late");
+        assert!(unchecked > 20 && refused > 3, "{parts} {max}: {unchecked} {refused}");
+    }
+}
+
+#[test]
+fn a_baseline_after_a_scan_is_the_same_and_reads_no_leaf_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.redb");
+    write(&Database::create(&path).unwrap(), 0..30_000, 1);
+    let (_, pages, slot) = open(&path, None);
+    let (_, wanted) = stamp_and_baseline(&pages, slot, "table").unwrap();
+    let (counted, pages, slot) = open(&path, None);
+    let store = RedbStore::open(&path).unwrap().with_pages(pages, slot);
+    assert_eq!(store.split("table", 3).unwrap().len(), 2);
+    stretches(&store, "table", 3, 100_000).unwrap();
+    let before = counted.bytes.load(Relaxed);
+    let baseline = drain(store.baseline("table").unwrap().unwrap(), 777).unwrap();
+    assert!(baseline == wanted);
+    let read = counted.bytes.load(Relaxed) - before;
+    assert!(read * 20 < before, "{read} of {before} bytes");
 }
 
 #[test]
