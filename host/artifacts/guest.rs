@@ -49,6 +49,19 @@ fn target_is_there() -> bool {
     printed.status.success() && std::fs::read_dir(dir).is_ok_and(|mut files| files.next().is_some())
 }
 
+/// Takes a component that was put into the package `here` when it was made, because its sources are not there.
+pub(crate) fn take_prebuilt(here: &Path, out: &Path, name: &str) {
+    let prebuilt = here.join("prebuilt").join(name);
+    println!("cargo::rerun-if-changed={}", prebuilt.display());
+    if let Err(e) = std::fs::copy(&prebuilt, out.join(name)) {
+        fail(&format!(
+            "{} cannot be taken ({e}), and the sources of the component are not here either: this is neither a clone of \
+             the repository nor a package that was made by its .ci/package",
+            prebuilt.display()
+        ));
+    }
+}
+
 /// Builds a component below `target`, and says where it is.
 pub(crate) fn build(root: &Path, target: &Path, package: &str) -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

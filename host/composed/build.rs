@@ -8,13 +8,22 @@ use std::path::{Path, PathBuf};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 
-#[path = "../artifacts/guest.rs"]
+// A link to the file of `artifacts`, so that a package has it too.
 mod guest;
 
 fn main() {
     let path = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
     let out = path("OUT_DIR");
-    let root = path("CARGO_MANIFEST_DIR").join("../..");
+    let here = path("CARGO_MANIFEST_DIR");
+    let root = here.join("../..");
+    let wit = contracts(&here.join("wit")).and_then(|text| Ok(std::fs::write(out.join("wit.rs"), text)?));
+    if let Err(e) = wit {
+        guest::fail(&format!("the contracts in {} cannot be taken: {e}", here.join("wit").display()));
+    }
+    if !root.join("guest/stock/Cargo.toml").exists() {
+        guest::take_prebuilt(&here, &out, "strongroom.wasm");
+        return;
+    }
     let engine = path("DEP_STRONGROOM_ARTIFACTS_ENGINE");
     let target = path("DEP_STRONGROOM_ARTIFACTS_GUEST");
     for path in [
@@ -37,8 +46,7 @@ fn main() {
     let provider = guest::build(&root, &target, "strongroom-provider");
     let command = guest::build(&root, &target, "strongroom-stock");
     let written = compose(&provider, &engine, &command)
-        .and_then(|bytes| Ok(std::fs::write(out.join("strongroom.wasm"), bytes)?))
-        .and_then(|()| Ok(std::fs::write(out.join("wit.rs"), contracts(&root.join("wit"))?)?));
+        .and_then(|bytes| Ok(std::fs::write(out.join("strongroom.wasm"), bytes)?));
     if let Err(e) = written {
         guest::fail(&format!("the components cannot be put together: {e}"));
     }

@@ -53,11 +53,11 @@ pub struct Global {
 #[derive(Debug, clap::Args)]
 pub struct Budgets {
     /// Memory that the engine or the plugin may use [default: 256]
-    #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, value_name = "MIB", env = "STRONGROOM_MEMORY", value_parser = clap::value_parser!(u32).range(1..))]
     pub memory: Option<u32>,
 
     /// Time that the run may take [default: no limit; for `run`, 600]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, value_name = "SECONDS", env = "STRONGROOM_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: Option<u32>,
 
     /// Run the engine in this component file instead of the built-in one

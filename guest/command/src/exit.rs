@@ -7,6 +7,7 @@ use serde::Serialize;
 use strongroom_core::{Error, ErrorCode};
 
 use crate::output::json;
+use crate::output::style::{Style, on_stderr};
 
 /// What went well.
 pub(crate) const DONE: u8 = 0;
@@ -130,6 +131,6 @@ fn tell(code: &str, exit: u8, message: &str, as_json: bool) {
         json::line(&mut io::stderr().lock(), &Line { r#type: "error", code, exit, message })
     } else {
         use io::Write;
-        writeln!(io::stderr().lock(), "error: {message}")
+        writeln!(io::stderr().lock(), "{} {message}", on_stderr(Style::Error, "error:"))
     };
 }

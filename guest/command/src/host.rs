@@ -1,5 +1,6 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,11 @@ pub trait Program: Host + Sized {
     /// Changes the command line before it is parsed: its help, say.
     fn adapt(command: clap::Command) -> clap::Command {
         command
+    }
+
+    /// Gives options that `args` do not give the values that they have here every time.
+    fn configured(command: clap::Command, _args: &[OsString]) -> anyhow::Result<clap::Command> {
+        Ok(command)
     }
 }
 

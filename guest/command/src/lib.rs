@@ -19,8 +19,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 pub use args::{Budgets, Global};
 pub use exit::{Exit, usage};
 pub use host::{Host, Program, Repository};
+pub use output::style::{Style, on_stderr};
 pub use output::table::{Side, Table};
-pub use paths::expand;
+pub use paths::{expand, fill_in as expanded};
 pub use policy::PolicyArgs;
 pub use session::Session;
 pub use verbs::forget::{Forgetting, forget};
@@ -41,7 +42,11 @@ pub fn command_line<P: Program>() -> clap::Command {
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let as_json = args.iter().any(|arg| arg == "--json");
-    let args = command_line::<P>()
+    let command = match P::configured(command_line::<P>(), &args) {
+        Ok(command) => command,
+        Err(e) => return exit::report(&e, as_json),
+    };
+    let args = command
         .try_get_matches_from(args)
         .and_then(|mut matches| Args::<P::Own>::from_arg_matches_mut(&mut matches));
     match args {

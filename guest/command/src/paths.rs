@@ -12,7 +12,8 @@ pub fn expand(host: &dyn Host, path: &Path) -> anyhow::Result<PathBuf> {
     Ok(host.absolute(&fill_in(path)?)?)
 }
 
-fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
+/// The path with `~/` and environment variables filled in.
+pub fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(usage("a path is empty; perhaps a variable in the shell's command line is not set"));
     }

@@ -26,7 +26,7 @@ Rules are applied to each source for itself. If a policy fails over a source, al
 its snapshots are kept, and the command fails.")]
 pub(crate) struct Args {
     /// Forget these snapshots, by their whole names, instead of by rules
-    #[arg(value_name = "SNAPSHOT")]
+    #[arg(value_name = "SNAPSHOT", conflicts_with_all = RULES)]
     names: Vec<String>,
 
     /// Only snapshots of this source
@@ -43,14 +43,27 @@ pub(crate) struct Args {
     policy: PolicyArgs,
 }
 
+/// The options that are rules.
+const RULES: [&str; 11] = [
+    "keep_last",
+    "keep_hourly",
+    "keep_daily",
+    "keep_weekly",
+    "keep_monthly",
+    "keep_yearly",
+    "keep_within",
+    "keep_name",
+    "keep_every",
+    "file",
+    "settings",
+];
+
 pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let rules = !args.keep.is_empty() || args.policy.file.is_some() || !args.policy.settings.is_empty();
-    if rules != args.names.is_empty() {
-        return Err(usage(if rules {
-            "give either names of snapshots or rules, not both"
-        } else {
-            "say what to keep: --keep-daily 7, say, or --policy P.wasm; or name the snapshots to forget"
-        }));
+    if !rules && args.names.is_empty() {
+        return Err(usage(
+            "say what to keep: --keep-daily 7, say, or --policy P.wasm; or name the snapshots to forget",
+        ));
     }
     let dir = session.repository_dir()?;
     let repository = native.open(&dir, &session.bar)?;

@@ -2,6 +2,7 @@
 //! component. What it has in common with that component under other runtimes is `strongroom-command`.
 
 mod component;
+mod config;
 mod demo;
 mod drill;
 mod forget;

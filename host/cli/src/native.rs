@@ -1,5 +1,6 @@
 //! The command where it runs as a program of its own, with the library behind it.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, drill, forget, interrupt, policy, run, shell, trace};
+use crate::{component, config, drill, forget, interrupt, policy, run, shell, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -70,6 +71,14 @@ impl Program for Native {
             landlock,
             confined: OnceLock::new(),
         })
+    }
+
+    fn adapt(command: clap::Command) -> clap::Command {
+        config::option(command)
+    }
+
+    fn configured(command: clap::Command, args: &[OsString]) -> anyhow::Result<clap::Command> {
+        config::configured(command, args)
     }
 
     fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {

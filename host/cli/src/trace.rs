@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-use strongroom_command::Global;
+use strongroom_command::{Global, Style, on_stderr};
 
 /// Listens from here on.
 pub(crate) fn start(global: &Global) {
@@ -52,7 +52,7 @@ where
         let mut message = Message(String::new());
         event.record(&mut message);
         if !self.json {
-            return writeln!(to, "warning: {}", message.0);
+            return writeln!(to, "{} {}", on_stderr(Style::Warning, "warning:"), message.0);
         }
         let line = Line { r#type: "warning", message: message.0 };
         writeln!(to, "{}", serde_json::to_string(&line).map_err(|_| fmt::Error)?)

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 #[cfg(test)]
 extern crate self as strongroom_store;
 
+pub mod bytes;
 mod error;
 pub mod frame;
 pub mod redb;

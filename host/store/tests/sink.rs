@@ -4,10 +4,13 @@
 mod common;
 
 use common::{copy, drain, filled, scan};
-use redb::{Builder, ConcurrencyMode, Database, MultimapTableDefinition, TableDefinition};
+use redb::{
+    Builder, ConcurrencyMode, Database, MultimapTableDefinition, ReadableDatabase, ReadableTableMetadata,
+    TableDefinition,
+};
 use std::fs;
 use strongroom_store::redb::{RedbSink, RedbStore};
-use strongroom_store::{ErrorCode, Sink, Store, Table, frame};
+use strongroom_store::{ErrorCode, Sink, Store, Table, bytes, frame};
 
 struct Source {
     dir: tempfile::TempDir,
@@ -293,5 +296,86 @@ fn a_table_that_is_not_the_templates_is_refused() {
         other.multimap = false;
         assert_eq!(sink.table(&other).unwrap_err().code, ErrorCode::Corrupt);
         sink.table(&source.tables[0]).unwrap();
+    }
+}
+
+/// A store of bytes that is no redb: what it says of a table, and the table's entries packed.
+fn of_bytes(entries: &[(&[u8], Vec<u8>)]) -> (Table, Vec<u8>) {
+    let mut packed = Vec::new();
+    for (key, value) in entries {
+        frame::push(&mut packed, key, value).unwrap();
+    }
+    (bytes::table("of bytes", entries.len() as u64, packed.len() as u64), packed)
+}
+
+#[test]
+fn a_store_of_bytes_becomes_redb_tables_of_bytes() {
+    for threads in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.redb");
+        // Also a value that is written straight to its place.
+        let (table, packed) =
+            of_bytes(&[(b"", vec![1]), (b"\x00", vec![]), (b"a", vec![7; 3 << 20]), (b"\xff", vec![0xff])]);
+        let mut sink = RedbSink::new(&out, false).unwrap();
+        if !threads {
+            sink = sink.on_this_thread();
+        }
+        sink.create(bytes::TEMPLATE).unwrap();
+        for name in ["empty", "of bytes"] {
+            sink.table(&Table { name: name.to_owned(), ..table.clone() }).unwrap();
+            if name != "empty" {
+                packed.chunks(1000).for_each(|chunk| sink.append(chunk).unwrap());
+            }
+            sink.finish_table().unwrap();
+        }
+        sink.finish().unwrap();
+        Box::new(sink).publish().unwrap();
+        let database = Database::open(&out).unwrap();
+        let txn = database.begin_read().unwrap();
+        let definition = |name| TableDefinition::<&[u8], &[u8]>::new(name);
+        assert!(txn.open_table(definition("empty")).unwrap().is_empty().unwrap());
+        let table = txn.open_table(definition("of bytes")).unwrap();
+        assert_eq!(table.len().unwrap(), 4);
+        assert_eq!(table.get(&b"a"[..]).unwrap().unwrap().value(), vec![7; 3 << 20]);
+        assert_eq!(table.get(&b""[..]).unwrap().unwrap().value(), [1]);
+        // And what is read from it is what was written to it.
+        drop((table, txn, database));
+        let store = RedbStore::open(&out).unwrap();
+        assert_eq!(drain(store.scan("of bytes", None, None).unwrap(), 1 << 20).unwrap(), packed);
+        assert_eq!(store.tables().unwrap()[1].identity, bytes::IDENTITY);
+    }
+}
+
+#[test]
+fn keys_of_bytes_that_are_out_of_order_are_refused() {
+    let large = || vec![7; 3 << 20];
+    for (first, second) in [(b"b", b"a"), (b"a", b"a")] {
+        for (value, other) in [(vec![], vec![]), (large(), vec![]), (vec![], large())] {
+            let dir = tempfile::tempdir().unwrap();
+            let (table, packed) = of_bytes(&[(first, value), (second, other)]);
+            let mut sink = RedbSink::new(&dir.path().join("out.redb"), false).unwrap();
+            sink.create(bytes::TEMPLATE).unwrap();
+            sink.table(&table).unwrap();
+            let refused = sink.append(&packed).and_then(|()| sink.finish_table().map(drop)).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::Corrupt);
+            let named =
+                refused.message.contains("\"of bytes\"") && refused.message.contains("order of their bytes");
+            assert!(named, "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_store_of_bytes_has_tables_of_bytes_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = RedbSink::new(&dir.path().join("out.redb"), false).unwrap();
+    sink.create(bytes::TEMPLATE).unwrap();
+    let (table, _) = of_bytes(&[]);
+    for wrong in [
+        Table { multimap: true, ..table.clone() },
+        Table { identity: b"another".to_vec(), ..table.clone() },
+        Table { name: String::new(), ..table },
+    ] {
+        sink.table(&wrong).unwrap_err();
     }
 }

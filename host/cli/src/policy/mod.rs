@@ -15,7 +15,19 @@ pub(crate) use time::clock;
 use crate::native::Native;
 
 #[derive(Debug, clap::Args)]
-#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs", arg_required_else_help = true)]
+#[command(
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
+    arg_required_else_help = true,
+    after_help = "\
+EXAMPLES:
+    strongroom policy check policy.wasm
+        what it decides, and what its answers cost
+    strongroom policy simulate --keep-daily 7 --keep-monthly 24 --every 1h --for 2y
+        what these rules would have kept
+
+How to write one: docs/policies.md"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

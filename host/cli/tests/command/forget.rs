@@ -67,7 +67,7 @@ fn what_no_rule_keeps_is_forgotten_and_its_bytes_are_freed() {
 fn not_all_of_them_are_forgotten_by_a_slip() {
     let place = with_days();
     place.fails("forget", 2, &["--keep-daily 7"]);
-    place.fails("forget --keep-daily 3 day-01", 2, &["not both"]);
+    place.fails("forget --keep-daily 3 day-01", 2, &["--keep-daily", "cannot be used with"]);
     place.fails("forget --keep-daily x", 2, &["number"]);
     place.fails("forget --keep-daily 3 --source ap", 1, &["no snapshot of source \"ap\""]);
     place.fails("forget --set keep-dayly=3", 1, &["keep-dayly", "there is no such setting"]);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
 mod bad_input;
+mod config;
 mod confined;
 mod damage;
 mod drill;
@@ -13,6 +14,7 @@ mod policy;
 mod repair;
 mod round_trip;
 mod run;
+mod schema;
 mod seed;
 mod shell;
 #[cfg(target_os = "linux")]

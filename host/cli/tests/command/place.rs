@@ -90,7 +90,12 @@ impl Place {
     pub(crate) fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        command.env("XDG_CACHE_HOME", cache()).env_remove("STRONGROOM_REPO");
+        command.env("XDG_CACHE_HOME", cache());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STRONGROOM_")) {
+            command.env_remove(name);
+        }
+        // Nobody's own settings.
+        command.env("XDG_CONFIG_HOME", self.0.path()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
         command
     }
 

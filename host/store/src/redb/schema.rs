@@ -4,7 +4,7 @@ use super::fault::fault;
 use super::slots::{ProbeSlots, ReadLease, StoredType, Types};
 use super::typed::Place;
 use crate::{Error, ErrorCode, Result};
-use redb::{ReadTransaction, TableError, TypeName};
+use redb::{ReadTransaction, TableError, TypeName, Value};
 
 /// A width that no stored type has: widths are 32 bits in the file.
 const NO_WIDTH: usize = usize::MAX - 1;
@@ -130,6 +130,12 @@ impl Schema {
     }
 }
 
+/// A table of byte strings, as an application declares it with `TableDefinition<&[u8], &[u8]>`.
+pub(super) fn of_bytes(name: &str) -> Schema {
+    let bytes = StoredType { name: <&[u8]>::type_name(), width: None };
+    Schema { name: name.to_owned(), multimap: false, types: Types { key: bytes.clone(), value: bytes } }
+}
+
 /// How a stored type is named for people, and for [`super::key_from_text`] and [`super::to_text`].
 ///
 /// A built-in type is named as redb names it: `u64`, `&str`, `(u32,&str)`. A user's type may have borrowed such a name,
@@ -147,7 +153,11 @@ pub(super) fn for_people(stored: &StoredType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use redb::Value;
+
+    #[test]
+    fn a_table_of_bytes_is_spelled_as_redb_spells_it() {
+        assert_eq!(of_bytes("t").identity(), crate::bytes::IDENTITY);
+    }
 
     #[test]
     fn classes_are_told_apart() {

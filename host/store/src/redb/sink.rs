@@ -2,10 +2,10 @@
 
 use super::driver::Driver;
 use super::publish::Partial;
-use super::schema::Schema;
+use super::schema::{self, Schema};
 use super::template;
 use super::writer::{Fault, Job, Reply, is_wrong};
-use crate::{Error, ErrorCode, Result, Sink, Table};
+use crate::{Error, ErrorCode, Result, Sink, Table, bytes};
 use std::fs::File;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,12 @@ const BATCH: usize = 512 << 10;
 
 /// A redb database in the making, beside its final name as `NAME.partial`.
 ///
-/// All tables are written in one transaction, in the order in which their entries come, which must be that of the
-/// store they came from.
+/// Takes the tables of a redb database, and tables of bytes (see [`bytes`]) of any store. All of it becomes visible at
+/// once, in the order in which the entries come, which must be that of the store they came from.
 pub struct RedbSink {
     state: State,
-    schemas: Vec<Schema>,
+    /// The tables of the template; `None`: every table is one of bytes.
+    schemas: Option<Vec<Schema>>,
     /// What is not yet sent.
     batch: Vec<u8>,
     table: Option<String>,
@@ -44,7 +45,7 @@ impl RedbSink {
         let (partial, file) = Partial::create(target, overwrite)?;
         Ok(Self {
             state: State::New(file),
-            schemas: Vec::new(),
+            schemas: Some(Vec::new()),
             batch: Vec::new(),
             table: None,
             wrong: Fault::default(),
@@ -128,7 +129,7 @@ impl Sink for RedbSink {
             self.open()?;
             return Err(misuse("the database is created already"));
         }
-        self.schemas = template::read(template)?;
+        self.schemas = if template == bytes::TEMPLATE { None } else { Some(template::read(template)?) };
         let State::New(file) = mem::replace(&mut self.state, State::Finished) else {
             return Err(misuse("the database is created already"));
         };
@@ -143,15 +144,27 @@ impl Sink for RedbSink {
             return Err(misuse(&format!("table {open:?} is not finished")));
         }
         let name = &table.name;
-        let schema = self.schemas.iter().find(|schema| schema.name == *name).cloned().ok_or_else(|| {
-            Error::new(ErrorCode::Corrupt, format!("the template of the database has no table {name:?}"))
-        })?;
+        let schema = match &self.schemas {
+            None => schema::of_bytes(name),
+            Some(schemas) => {
+                schemas.iter().find(|schema| schema.name == *name).cloned().ok_or_else(|| {
+                    Error::new(
+                        ErrorCode::Corrupt,
+                        format!("the template of the database has no table {name:?}"),
+                    )
+                })?
+            }
+        };
+        let sorted = self.schemas.is_none();
+        if sorted && name.is_empty() {
+            return Err(Error::new(ErrorCode::Unsupported, "redb has no table without a name"));
+        }
         if schema.multimap != table.multimap || schema.identity() != table.identity {
             let why =
                 format!("table {name:?} has other types in the template of the database than in its backup");
             return Err(Error::new(ErrorCode::Corrupt, why));
         }
-        self.ask(|reply| Job::Table(schema, reply))?;
+        self.ask(|reply| Job::Table { schema, sorted, reply })?;
         self.table = Some(name.clone());
         Ok(())
     }

@@ -29,7 +29,12 @@ pub(super) type Reply<T> = SyncSender<Result<T>>;
 
 /// What is to be done.
 pub(super) enum Job {
-    Table(Schema, Reply<()>),
+    /// The table to begin. `sorted`: its keys must come in the order of their bytes.
+    Table {
+        schema: Schema,
+        sorted: bool,
+        reply: Reply<()>,
+    },
     Entries(Vec<u8>),
     FinishTable(Reply<u64>),
     AbandonTable(Reply<()>),
@@ -100,9 +105,9 @@ impl Writer {
                     }
                 }
                 match jobs.next() {
-                    Next::Job(Job::Table(schema, reply)) => {
+                    Next::Job(Job::Table { schema, sorted, reply }) => {
                         let large = if jobs.waits() { LARGE } else { usize::MAX };
-                        self.table = Some(Open::new(schema, reply, large)?);
+                        self.table = Some(Open::new(schema, sorted, reply, large)?);
                     }
                     Next::Job(Job::Finish(reply)) => {
                         let Self { batch, mut database, failed, .. } = *self;
@@ -180,6 +185,8 @@ struct Filling {
     left: Vec<u8>,
     /// The key of the entry before: redb notices that a key comes twice, but not where it only makes room for a value.
     last: Option<Vec<u8>>,
+    /// Keys must come in the order of their bytes: nobody has put them into redb's order before.
+    sorted: bool,
     count: u64,
     /// Values of more bytes are not held.
     large: usize,
@@ -196,7 +203,7 @@ struct Filler<'a> {
 }
 
 impl Open {
-    fn new(schema: Schema, begun: Reply<()>, large: usize) -> Result<Self> {
+    fn new(schema: Schema, sorted: bool, begun: Reply<()>, large: usize) -> Result<Self> {
         let lease = WriteLease::take(&schema.types)?;
         let filling = Filling {
             // redb has no way to make room for a value of a multimap.
@@ -205,6 +212,7 @@ impl Open {
             decoder: frame::Decoder::new(),
             left: Vec::new(),
             last: None,
+            sorted,
             count: 0,
             batch: 0,
             end: None,
@@ -276,7 +284,7 @@ impl Filler<'_> {
                     self.note(None);
                     self.table.end = Some(End::Abandoned(reply));
                 }
-                Next::Job(Job::Table(..) | Job::Finish(_)) => {
+                Next::Job(Job::Table { .. } | Job::Finish(_)) => {
                     return Err(Error::new(ErrorCode::Other, "the table before was not finished"));
                 }
                 Next::Later => self.table.end = Some(End::Later),
@@ -321,8 +329,11 @@ impl typed::Work for Filler<'_> {
                 }
             }
             let bytes = std::mem::take(&mut self.table.left);
-            let (count, last) = (&mut self.table.count, &mut self.table.last);
+            let (count, last, sorted) = (&mut self.table.count, &mut self.table.last, self.table.sorted);
             let decoded = self.table.decoder.decode_up_to(self.table.large, &bytes, |key, value| {
+                if sorted {
+                    follows(last.as_deref(), key)?;
+                }
                 fill.append(key, value)?;
                 *count += 1;
                 let last = last.get_or_insert_default();
@@ -332,6 +343,9 @@ impl typed::Work for Filler<'_> {
             });
             match decoded {
                 Ok(None) => {}
+                Ok(Some(large)) if sorted && follows(self.table.last.as_deref(), &large.key).is_err() => {
+                    self.note(follows(self.table.last.as_deref(), &large.key).err());
+                }
                 Ok(Some(large)) if self.table.last.as_ref() == Some(&large.key) => {
                     self.note(Some(Error::new(ErrorCode::Corrupt, "the same key comes twice")));
                 }
@@ -369,6 +383,17 @@ impl typed::Work for Filler<'_> {
         Ok(())
     }
 }
+
+/// Whether a key comes where redb has it in a table of bytes.
+fn follows(last: Option<&[u8]>, key: &[u8]) -> Result<()> {
+    match last {
+        Some(last) if last >= key => Err(Error::new(ErrorCode::Corrupt, UNSORTED)),
+        _ => Ok(()),
+    }
+}
+
+const UNSORTED: &str = "the keys do not come in the order of their bytes, each once, as those of a table of bytes must: \
+                        the store that was backed up gave them in another order";
 
 pub(super) fn is_wrong(wrong: &Fault) -> Option<Error> {
     wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()

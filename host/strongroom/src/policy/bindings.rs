@@ -2,13 +2,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 pub mod selector {
-    wasmtime::component::bindgen!({ path: "../../wit/deps/policy", world: "selector" });
+    wasmtime::component::bindgen!({ path: "wit/deps/policy", world: "selector" });
 }
 pub mod admitter {
-    wasmtime::component::bindgen!({ path: "../../wit/deps/policy", world: "admitter" });
+    wasmtime::component::bindgen!({ path: "wit/deps/policy", world: "admitter" });
 }
 pub mod retainer {
-    wasmtime::component::bindgen!({ path: "../../wit/deps/policy", world: "retainer" });
+    wasmtime::component::bindgen!({ path: "wit/deps/policy", world: "retainer" });
 }
 
 pub use admitter::exports::strongroom::policy::admit;
