@@ -1,0 +1,29 @@
+//! An archive: one snapshot as a stream of bytes, which needs no repository to be read.
+//!
+//! It begins with what the snapshot's file says; then come the objects that the snapshot needs, each stored whole, in the
+//! one order that follows from the snapshot: a node, then what lies below it. So whoever reads it knows at every byte which
+//! object must come next. Nobody ever goes back, neither to write an archive nor to read one, and nobody holds more of it
+//! than one object and the references that lead there.
+
+mod export;
+mod import;
+mod order;
+mod reader;
+mod restore;
+
+pub use export::{Export, export};
+pub use import::Import;
+pub use restore::RestoreArchive;
+
+pub(crate) use reader::{Reader, Take};
+
+/// What an archive begins with; the version and the length of the snapshot's file follow.
+const MAGIC: [u8; 8] = *b"SRarchiv";
+/// The version that is written, and the only one that is read.
+const VERSION: u32 = 1;
+/// Bytes before the snapshot's file.
+const HEADER: usize = 16;
+/// What stands behind the last object; the number of objects follows.
+const END: [u8; 8] = *b"SRarcend";
+/// Bytes behind the last object.
+const TRAILER: usize = 16;
