@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::exit;
-use crate::verbs::{backup, cat, get, prune, repair, restore, snapshots, tables, verify};
+use crate::verbs::{backup, cat, export, get, import, prune, repair, restore, snapshots, tables, verify};
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -86,6 +86,10 @@ pub(crate) enum Verb<Own: Subcommand> {
     Get(get::Args),
     /// Print a table of a snapshot
     Cat(cat::Args),
+    /// Write a snapshot as one file
+    Export(export::Args),
+    /// Take a snapshot in that was exported
+    Import(import::Args),
     /// Free what no snapshot needs any more
     Prune(prune::Args),
     /// Make again what can be made again of a damaged repository, and say what cannot

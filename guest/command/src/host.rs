@@ -1,10 +1,12 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
+use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use strongroom_core::{
-    Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table,
+    Verified,
 };
 
 use crate::args::Global;
@@ -106,6 +108,14 @@ pub struct Restore<'a> {
     pub skip_damaged: bool,
 }
 
+/// Where an archive comes from.
+pub struct Incoming<'a> {
+    /// What is read, from its beginning to its end.
+    pub from: &'a mut (dyn Read + Send),
+    /// How many bytes that is, or 0 if it is not known.
+    pub bytes: u64,
+}
+
 /// What is told of each entry, key and value; it may want no more.
 pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send + 'e;
 
@@ -121,6 +131,17 @@ pub trait Repository {
     fn tables(&self, snapshot: &str) -> Result<Vec<Table>>;
     /// Restores.
     fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
+    /// Restores an archive instead of the snapshot that `restore` names; no repository is needed.
+    fn restore_archive(&self, archive: Incoming<'_>, restore: &Restore<'_>) -> Result<Restored>;
+    /// Writes a snapshot as one archive. `dir` is where the file is made, unless it goes elsewhere.
+    fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), dir: Option<&Path>) -> Result<Archived>;
+    /// Takes an archive in, under this name or its own.
+    fn import(
+        &self,
+        archive: Incoming<'_>,
+        name: Option<&str>,
+        override_permissions: bool,
+    ) -> Result<Archived>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
     /// Takes snapshots away, by their names.

@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "wasi")]
 
+mod archive;
 mod engine;
 mod imports;
 mod snapshots;

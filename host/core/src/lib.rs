@@ -3,6 +3,7 @@
 //!
 //! Applications use the `strongroom` crate, which has all of the words.
 
+pub mod archive;
 mod bar;
 mod comparison;
 pub mod directory;
@@ -19,5 +20,6 @@ pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};
 pub use model::{
-    Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, Verified,
+    Archived, Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table,
+    Verified,
 };

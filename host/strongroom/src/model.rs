@@ -1,8 +1,8 @@
 //! What the verbs answer.
 
 pub use strongroom_core::{
-    Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired, Restored,
-    Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired,
+    Restored, Snapshot, Snapshots, Table, Verified,
 };
 
 use crate::sandbox::wit;

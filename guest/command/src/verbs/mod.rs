@@ -2,8 +2,10 @@
 
 pub(crate) mod backup;
 pub(crate) mod cat;
+pub(crate) mod export;
 pub(crate) mod forget;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod prune;
 pub(crate) mod repair;
 pub(crate) mod restore;

@@ -1,9 +1,9 @@
 //! Takes an archive into a repository.
 
 use super::order::Wanted;
-use super::{Reader, Take};
+use super::{Reader, Take, check_names};
 use crate::backup::stock::Stock;
-use crate::backup::{Folding, add_to_index, check_source};
+use crate::backup::{Folding, add_to_index};
 use crate::error::{Code, Error, Result};
 use crate::progress::{Progress, advance};
 use crate::snapshot::{self, Newest, Snapshot};
@@ -71,14 +71,10 @@ impl Take for Taking<'_> {
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         // Only its own: what comes with it is of use where it was made.
         let mut snapshot = Snapshot { tracking: None, ..snapshot.clone() };
-        match &self.name {
-            Some(name) => snapshot.name.clone_from(name),
-            None => snapshot::name::check(&snapshot.name).map_err(|mut e| {
-                e.message.push_str("; the archive brings it along, give another --name");
-                e
-            })?,
+        if let Some(name) = &self.name {
+            snapshot.name.clone_from(name);
         }
-        check_source(&snapshot.source)?;
+        check_names(&snapshot, "give another --name")?;
         let there = match repository::check(self.vault) {
             Ok(()) => true,
             Err(e) if e.code == Code::NoRepository => false,

@@ -15,7 +15,11 @@ pub use export::{Export, export};
 pub use import::Import;
 pub use restore::RestoreArchive;
 
-pub(crate) use reader::{Reader, Take};
+use crate::backup::check_source;
+use crate::error::Result;
+use crate::snapshot::{self, Snapshot};
+
+use reader::{Reader, Take};
 
 /// What an archive begins with; the version and the length of the snapshot's file follow.
 const MAGIC: [u8; 8] = *b"SRarchiv";
@@ -27,3 +31,15 @@ const HEADER: usize = 16;
 const END: [u8; 8] = *b"SRarcend";
 /// Bytes behind the last object.
 const TRAILER: usize = 16;
+
+/// Fails if the names that an archive brings along could not be those of a snapshot that was made here.
+fn check_names(snapshot: &Snapshot, what_to_do: &str) -> Result<()> {
+    let brought = |mut e: crate::Error, what: &str| {
+        e.message = format!("the archive brings it along: {}; {what}", e.message);
+        e
+    };
+    snapshot::name::check(&snapshot.name).map_err(|e| brought(e, what_to_do))?;
+    let nothing = "no import can change that";
+    snapshot.parent.as_deref().map_or(Ok(()), snapshot::name::check).map_err(|e| brought(e, nothing))?;
+    check_source(&snapshot.source).map_err(|e| brought(e, nothing))
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::order::Wanted;
-use super::{Reader, Take};
+use super::{Reader, Take, check_names};
 use crate::catalog::Table;
 use crate::error::{Error, Place, Result};
 use crate::globs;
@@ -117,7 +117,7 @@ impl Filling<'_> {
 impl Take for Filling<'_> {
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.snapshot = Some(snapshot.clone());
-        Ok(())
+        check_names(snapshot, "import it under another --name first")
     }
 
     fn tables(&mut self, tables: &[Table], template: &[u8]) -> Result<()> {

@@ -109,6 +109,11 @@ impl Sandbox {
         }
     }
 
+    /// The walls of a job that has no directory.
+    pub(crate) fn no_doors(&self) -> Walls {
+        if self.0.landlock { Walls::closed() } else { Walls::none() }
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
