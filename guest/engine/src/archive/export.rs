@@ -1,7 +1,7 @@
 //! Writes an archive.
 
 use super::order::{Order, Step, Wanted};
-use super::{END, HEADER, MAGIC, VERSION};
+use super::{head, tail};
 use crate::error::{Code, Error, Place, Result};
 use crate::object;
 use crate::objects::Objects;
@@ -32,12 +32,7 @@ pub fn export<'a>(vault: &'a dyn Vault, which: &str, progress: &'a dyn Progress)
     // What the next backup wants to know is of use in its own repository only.
     let snapshot = Snapshot { tracking: None, ..snapshot::find(vault, which)? };
     let objects = Objects::open(vault)?;
-    let file = snapshot.to_file()?;
-    let mut ready = Vec::with_capacity(HEADER + file.len());
-    ready.extend_from_slice(&MAGIC);
-    ready.extend_from_slice(&VERSION.to_le_bytes());
-    ready.extend_from_slice(&(file.len() as u32).to_le_bytes());
-    ready.extend_from_slice(&file);
+    let ready = head(&snapshot.to_file()?);
     let place = format!("snapshot {:?}", snapshot.name);
     let order = Order::new(snapshot).place(place)?;
     let encoder = object::Encoder::default();
@@ -64,8 +59,7 @@ impl Export<'_> {
                     return Ok(true);
                 }
                 Step::Over => {
-                    self.ready.extend_from_slice(&END);
-                    self.ready.extend_from_slice(&self.count.to_le_bytes());
+                    self.ready.extend_from_slice(&tail(self.count));
                     self.ended = true;
                     return Ok(true);
                 }

@@ -32,6 +32,30 @@ const END: [u8; 8] = *b"SRarcend";
 /// Bytes behind the last object.
 const TRAILER: usize = 16;
 
+/// What an archive begins with.
+fn head(snapshot_file: &[u8]) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEADER + snapshot_file.len());
+    head.extend_from_slice(&MAGIC);
+    head.extend_from_slice(&VERSION.to_le_bytes());
+    head.extend_from_slice(&(snapshot_file.len() as u32).to_le_bytes());
+    head.extend_from_slice(snapshot_file);
+    head
+}
+
+/// What an archive of so many objects ends with.
+fn tail(objects: u64) -> [u8; TRAILER] {
+    let mut tail = [0; TRAILER];
+    tail[..END.len()].copy_from_slice(&END);
+    tail[END.len()..].copy_from_slice(&objects.to_le_bytes());
+    tail
+}
+
+/// An archive of anything, for the vectors of the format.
+#[cfg(test)]
+pub(crate) fn put_together(snapshot_file: &[u8], objects: &[Vec<u8>]) -> Vec<u8> {
+    [&head(snapshot_file)[..], &objects.concat(), &tail(objects.len() as u64)].concat()
+}
+
 /// Fails if the names that an archive brings along could not be those of a snapshot that was made here.
 fn check_names(snapshot: &Snapshot, what_to_do: &str) -> Result<()> {
     let brought = |mut e: crate::Error, what: &str| {

@@ -1,7 +1,7 @@
 //! Reads an archive, in whatever pieces it comes.
 
 use super::order::{Order, Step, Wanted};
-use super::{END, HEADER, MAGIC, TRAILER, VERSION};
+use super::{HEADER, MAGIC, TRAILER, VERSION, tail};
 use crate::bytes::Cursor;
 use crate::catalog::Table;
 use crate::error::{Code, Error, Result};
@@ -188,7 +188,7 @@ impl Reader {
             }
             Step::Over => {
                 let Some(end) = rest.first_chunk::<TRAILER>() else { return Ok(false) };
-                if end[..END.len()] != END || end[END.len()..] != self.count.to_le_bytes() {
+                if *end != tail(self.count) {
                     return Err(Wrong::Here(Error::damaged("its end is not what was written")));
                 }
                 self.used += TRAILER;
