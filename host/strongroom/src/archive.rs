@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_core::directory::{self, Made};
@@ -114,9 +115,13 @@ impl Repository {
             let taken = pump(&mut from, engine, grants, |engine, chunk| {
                 engine.with_archives(|archives, store| archives.incoming().call_take(store, incoming, chunk))
             });
-            let bytes = taken.inspect_err(|_| engine.drop_resource(incoming))?;
-            let snapshot =
-                engine.with_archives(|archives, store| archives.incoming().call_finish(store, incoming))?;
+            let bytes = taken.map_err(|e| {
+                engine.drop_resource(incoming);
+                in_archive(e, grants)
+            })?;
+            let finished =
+                engine.with_archives(|archives, store| archives.incoming().call_finish(store, incoming));
+            let snapshot = finished.map_err(|e| in_archive(e, grants))?;
             Ok(Archived::new(checked(snapshot)?, bytes))
         })?;
         tracing::info!(snapshot = archived.snapshot.name, bytes = archived.bytes, "imported");
@@ -163,6 +168,14 @@ impl Repository {
             Ok(Restored::new(snapshot, Vec::new()))
         })
     }
+}
+
+/// What is wrong with the archive is not wrong with the repository.
+fn in_archive(e: Error, grants: &Grants) -> Error {
+    if e.to_string().starts_with("the archive ") {
+        grants.failed_outside.store(true, Ordering::Relaxed);
+    }
+    e
 }
 
 /// Moves an archive into the engine; how many bytes it had.

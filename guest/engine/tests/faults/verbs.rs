@@ -370,7 +370,10 @@ fn first_import() -> Verb {
 /// Some of it is there already.
 fn import() -> Verb {
     let archive = archive(&store(2));
-    adds("import", repository(&[("one", store(1))]), store(2), move |disk, _| take_in(disk, &archive))
+    let (disk, mut promises) = repository(&[("one", store(1))]);
+    // What an archive has whole, a backup may store as a delta of what was there before.
+    promises.deltas = true;
+    adds("import", (disk, promises), store(2), move |disk, _| take_in(disk, &archive))
 }
 
 /// Another one was killed when all but its snapshot file was there, not all of it durable.

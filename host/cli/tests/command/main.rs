@@ -1,6 +1,7 @@
 //! The command as its users run it: as a process.
 #![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
+mod archive;
 mod bad_input;
 mod confined;
 mod damage;
