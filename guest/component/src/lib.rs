@@ -4,6 +4,7 @@
 #![cfg(target_os = "wasi")]
 
 mod archive;
+mod diff;
 mod engine;
 mod imports;
 mod snapshots;

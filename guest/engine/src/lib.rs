@@ -18,6 +18,7 @@ mod codec;
 #[cfg(test)]
 mod cost;
 mod delta;
+mod diff;
 mod digest;
 mod error;
 mod forget;
@@ -52,6 +53,7 @@ pub use backup::{
     publish, seal,
 };
 pub use catalog::Table as SnapshotTable;
+pub use diff::{Diff, EntryDiff, Other, Side, TableDiff, Told, What, diff};
 pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};
 pub use forget::forget;

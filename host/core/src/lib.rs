@@ -6,6 +6,7 @@
 pub mod archive;
 mod bar;
 mod comparison;
+mod diff;
 pub mod directory;
 mod error;
 mod from_wit;
@@ -16,6 +17,7 @@ pub mod text;
 
 pub use bar::Bar;
 pub use comparison::{Comparison, Difference, Drilled};
+pub use diff::{EntryDifference, Happened, TableDifference, TableSide, Told};
 pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};

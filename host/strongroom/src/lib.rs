@@ -40,6 +40,7 @@ mod admission;
 mod archive;
 mod backup;
 mod compare;
+mod diff;
 mod drill;
 mod forget;
 mod host;
@@ -57,12 +58,13 @@ mod source;
 
 pub use archive::Import;
 pub use backup::Backup;
+pub use diff::Diff;
 pub use drill::Drill;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
 pub use model::{
-    Archived, Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired,
-    Restored, Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Damage, Depth, Difference, Drilled, EntryDifference, Happened, Loss, Note, Progress, Pruned, Repaired,
+    Restored, Snapshot, Snapshots, Table, TableDifference, TableSide, Told, Verified,
 };
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{

@@ -51,7 +51,12 @@ fn the_component_imports_this_and_nothing_else() {
     exports.sort();
     assert_eq!(
         exports,
-        ["strongroom:backup/archive@0.1.0", "strongroom:backup/engine@0.1.0", "strongroom:kv/kv-store@0.1.0"]
+        [
+            "strongroom:backup/archive@0.1.0",
+            "strongroom:backup/diff@0.1.0",
+            "strongroom:backup/engine@0.1.0",
+            "strongroom:kv/kv-store@0.1.0"
+        ]
     );
 }
 

@@ -109,6 +109,18 @@ impl Instance {
         }
     }
 
+    /// Calls what the engine exports of differences.
+    pub(crate) fn with_diffs<T>(
+        &mut self,
+        call: impl FnOnce(&Diffs, &mut Store<State>) -> wasmtime::Result<std::result::Result<T, wit::Error>>,
+    ) -> Result<T> {
+        match call(self.engine.strongroom_backup_diff(), &mut self.store) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(e)) => Err(e.into()),
+            Err(e) => Err(self.failed(&e)),
+        }
+    }
+
     /// Lets the engine clear away what it holds for the host.
     pub(crate) fn drop_resource(&mut self, resource: ResourceAny) {
         // After a trap it cannot; then the next run does.
@@ -121,6 +133,7 @@ impl Instance {
 }
 
 pub(crate) use super::bindings::exports::strongroom::backup::archive::Guest as Archives;
+pub(crate) use super::bindings::exports::strongroom::backup::diff::Guest as Diffs;
 pub(crate) use super::bindings::exports::strongroom::kv::kv_store::Guest as Snapshots;
 
 impl Drop for Instance {

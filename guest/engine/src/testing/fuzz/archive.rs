@@ -119,8 +119,9 @@ fn import(vault: &MemoryVault, archive: &[u8], piece: usize) -> Result<Snapshot>
 fn restore(archive: &[u8], piece: usize) -> Result<Restored> {
     let mut restored = Restored::new();
     let into = &mut restored;
-    let sink = move |_: &[u8]| Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>);
-    let mut restore = RestoreArchive::new(None, &Silent, sink);
+    let mut restore = RestoreArchive::new(None, &Silent, move |_: &[u8]| {
+        Ok(Box::new(RestoringSink::new(into)) as Box<dyn Sink>)
+    });
     archive.chunks(piece.max(1)).try_for_each(|piece| restore.take(piece))?;
     restore.finish()?;
     Ok(restored)
