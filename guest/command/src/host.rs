@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use strongroom_core::Told;
 use strongroom_core::{
     Archived, Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table,
     Verified,
@@ -108,6 +109,31 @@ pub struct Restore<'a> {
     pub skip_damaged: bool,
 }
 
+/// What to compare, and how.
+#[derive(Debug, Clone)]
+pub struct Diff<'a> {
+    /// A name, the beginning of an id, or `latest`.
+    pub before: &'a str,
+    /// With what.
+    pub after: After<'a>,
+    /// Only tables whose names match one of these globs; none is all.
+    pub tables: &'a [String],
+    /// Whether entries are told of.
+    pub keys: bool,
+}
+
+/// What a snapshot is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum After<'a> {
+    /// Another one.
+    Snapshot(&'a str),
+    /// A database file, as it is now.
+    Database(&'a Path),
+}
+
+/// Is told what differs; it may want no more.
+pub type Tell<'t> = dyn FnMut(Told) -> Result<ControlFlow<()>> + Send + 't;
+
 /// Where an archive comes from.
 pub struct Incoming<'a> {
     /// What is read, from its beginning to its end.
@@ -152,6 +178,8 @@ pub trait Repository {
     fn repair(&self, dry_run: bool) -> Result<Repaired>;
     /// Compares a database file with a snapshot.
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
+    /// Tells what differs between a snapshot and another, or a database file; the other snapshot, if it is one.
+    fn diff(&self, diff: &Diff<'_>, tell: &mut Tell<'_>) -> Result<(Snapshot, Option<Snapshot>)>;
     /// Goes through the entries of a table of a snapshot, in its own order.
     fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()>;
 }

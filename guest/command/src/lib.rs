@@ -67,6 +67,7 @@ fn run<P: Program>(global: Global, verb: Verb<P::Own>) -> anyhow::Result<()> {
         Verb::Tables(args) => verbs::tables::run(&session, &args),
         Verb::Get(args) => verbs::get::run(&session, &args),
         Verb::Cat(args) => verbs::cat::run(&session, &args),
+        Verb::Diff(args) => verbs::diff::run(&session, &args),
         Verb::Export(args) => verbs::export::run(&session, &args),
         Verb::Import(args) => verbs::import::run(&session, &args),
         Verb::Prune(args) => verbs::prune::run(&session, &args),

@@ -12,11 +12,12 @@ use strongroom_core::{
 };
 use strongroom_store::frame::Decoder;
 
-use crate::bindings::strongroom::backup::{archive as archives, engine};
+use crate::bindings::strongroom::backup::{archive as archives, diff as differences, engine};
 use crate::bindings::strongroom::kv::kv_store;
 use crate::bindings::strongroom::provider::control;
 
 strongroom_core::from_wit!(crate::bindings::strongroom::backup::engine);
+strongroom_core::diff_from_wit!(crate::bindings::strongroom::backup::diff);
 
 /// Bytes that are asked of a snapshot at once.
 const CHUNK: u32 = 1 << 20;
@@ -252,6 +253,37 @@ impl host::Repository for Repository {
             let digested = engine::digest("store", only.as_deref())?;
             let of_database = digested.tables.into_iter().map(Into::into).collect();
             Ok(Comparison::new(snapshot, tables, digested.id, of_database))
+        })
+    }
+
+    fn diff(
+        &self,
+        wanted: &host::Diff<'_>,
+        tell: &mut host::Tell<'_>,
+    ) -> Result<(Snapshot, Option<Snapshot>)> {
+        let other = match wanted.after {
+            host::After::Snapshot(after) => differences::Other::Snapshot(after.to_owned()),
+            host::After::Database(database) => {
+                control::grant_store(&database.to_string_lossy())?;
+                differences::Other::Store("store".to_owned())
+            }
+        };
+        self.read(|| {
+            let tables = globs(wanted.tables);
+            let found = differences::begin(wanted.before, &other, tables.as_deref(), wanted.keys)?;
+            let (before, after) = found.snapshots();
+            let compared = (before.into(), after.map(Into::into));
+            loop {
+                let told = found.next()?;
+                if told.is_empty() {
+                    return Ok(compared);
+                }
+                for told in told {
+                    if tell(told.into())?.is_break() {
+                        return Ok(compared);
+                    }
+                }
+            }
         })
     }
 

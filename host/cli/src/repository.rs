@@ -135,6 +135,29 @@ impl host::Repository for Native<'_> {
         self.repository.compare(snapshot, &store)
     }
 
+    fn diff(
+        &self,
+        wanted: &host::Diff<'_>,
+        tell: &mut host::Tell<'_>,
+    ) -> Result<(Snapshot, Option<Snapshot>)> {
+        let mut diff = strongroom::Diff::new().keys(wanted.keys);
+        if !wanted.tables.is_empty() {
+            diff = diff.tables(wanted.tables);
+        }
+        match wanted.after {
+            host::After::Snapshot(after) => {
+                self.reads()?;
+                let (before, after) = self.repository.diff(wanted.before, after, &diff, tell)?;
+                Ok((before, Some(after)))
+            }
+            host::After::Database(database) => {
+                let store = Arc::new(RedbStore::open(database)?);
+                self.reads()?;
+                Ok((self.repository.diff_with(wanted.before, &store, &diff, tell)?, None))
+            }
+        }
+    }
+
     fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {
         self.reads()?;
         self.repository.scan(snapshot, table, each)

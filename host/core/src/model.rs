@@ -236,7 +236,7 @@ impl Archived {
 #[non_exhaustive]
 pub struct Progress<'a> {
     /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark`, `prune`, `repair`,
-    /// `export` and `import`.
+    /// `export`, `import` and `diff`.
     pub phase: &'a str,
     /// Bytes of keys and values (while verifying, pruning and repairing, of what is read of the repository; of an
     /// archive that is read, its own) that are done.

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod cat;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod forget;
 pub(crate) mod get;

@@ -18,8 +18,8 @@ use std::time::Duration;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
-pub(crate) use bindings::exports::strongroom::backup::engine as wit;
 pub(crate) use bindings::exports::strongroom::backup::diff as wit_diff;
+pub(crate) use bindings::exports::strongroom::backup::engine as wit;
 pub(crate) use bindings::exports::strongroom::kv::kv_store::{
     Error as SnapshotError, ErrorCode as SnapshotErrorCode, Guest as SnapshotStores, Table as SnapshotTable,
 };
