@@ -340,6 +340,24 @@ fn an_archive_goes_both_ways() {
 }
 
 #[test]
+fn what_differs_is_told() {
+    let place = Place::new();
+    place.ok("backup data/app.redb --name one");
+    let db = Database::open(place.path("data/app.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(ACCOUNTS).unwrap().insert("account-00007", 7).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let live = place.ok("diff one data/app.redb --keys");
+    assert!(live.contains("~ accounts\taccount-00007\t8 B to 8 B\n"), "{live}");
+    place.ok("backup data/app.redb --name two");
+    let said = place.json("diff one two");
+    assert_eq!((&said[0]["table"], &said[0]["changed"]), (&"accounts".into(), &1.into()));
+    assert_eq!((&said[1]["tables"], &said[1]["equal"]), (&1.into(), &false.into()));
+    place.fails(&["data", "backups"], "diff one three", 1, &["three"]);
+}
+
+#[test]
 fn a_repair_makes_an_index_again() {
     let place = Place::new();
     place.ok("backup data/app.redb --name one");

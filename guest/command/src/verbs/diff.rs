@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 use strongroom_core::text::{count, counted, duration, size, visible};
-use strongroom_core::{EntryDifference, ErrorCode, Happened, TableDifference, TableSide, Told};
+use strongroom_core::{EntryDifference, Happened, TableDifference, TableSide, Told};
 use strongroom_store::redb::to_text;
 
 use crate::exit::usage;
-use crate::host::{After, Diff, Repository};
+use crate::host::{After, Diff};
 use crate::output::json;
 use crate::output::table::{Side, Table};
 use crate::session::{Session, stdout};
@@ -84,7 +84,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
     session.go_on()?;
     let file = session.expand(Path::new(&args.after));
-    let file = match is_file(&*repository, &args.after, file.as_deref().ok())? {
+    let file = match is_file(session, &args.after, file.as_deref().ok())? {
         true => Some(file?),
         false => None,
     };
@@ -148,19 +148,17 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
 }
 
 /// Whether this means a database file. What could be both is refused.
-fn is_file(repository: &dyn Repository, text: &str, file: Option<&Path>) -> anyhow::Result<bool> {
+fn is_file(session: &Session<'_>, text: &str, file: Option<&Path>) -> anyhow::Result<bool> {
     if text.contains(['/', '\\']) {
         return Ok(true);
     }
-    if !file.is_some_and(Path::is_file) {
-        return Ok(false);
-    }
-    match repository.find(text) {
-        Ok(_) => Err(usage(format!(
+    // The engine is not asked: a database must be opened before the command confines itself.
+    let snapshot = session.repository_dir()?.join("snapshots").join(format!("{text}.json"));
+    match (file.is_some_and(Path::is_file), snapshot.exists()) {
+        (true, true) => Err(usage(format!(
             "{text:?} is a snapshot and a file; write ./{text} for the file, or the beginning of the snapshot's id"
         ))),
-        Err(e) if e.code() == ErrorCode::NotFound => Ok(true),
-        Err(e) => Err(e.into()),
+        (file, _) => Ok(file),
     }
 }
 

@@ -5,6 +5,7 @@ mod archive;
 mod bad_input;
 mod confined;
 mod damage;
+mod diff;
 mod drill;
 mod forget;
 mod interrupt;
