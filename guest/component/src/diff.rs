@@ -79,7 +79,7 @@ impl wit::GuestDifferences for Differences {
         let mut diff = self.0.borrow_mut();
         let (mut told, mut bytes) = (Vec::new(), 0);
         while told.len() < THINGS && bytes < KEY_BYTES {
-            let Some(next) = diff.next()? else { break };
+            let Some(next) = diff.tell()? else { break };
             bytes += match &next {
                 engine::Told::Entry(entry) => entry.key.len(),
                 engine::Told::Begin(table) | engine::Told::Table(table) => table.name.len(),

@@ -256,7 +256,7 @@ impl<'a> Diff<'a> {
     }
 
     /// What is told next; nothing at the end.
-    pub fn next(&mut self) -> Result<Option<Told>> {
+    pub fn tell(&mut self) -> Result<Option<Told>> {
         loop {
             let Some(comparing) = &mut self.now else {
                 match self.todo.next() {

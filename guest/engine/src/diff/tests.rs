@@ -32,7 +32,7 @@ fn backup(vault: &MemoryVault, store: &ModelStore, name: &str) {
 fn all(mut diff: Diff<'_>, limits: Limits) -> (Vec<Told>, u64) {
     diff.limits = limits;
     let mut told = Vec::new();
-    while let Some(next) = diff.next().unwrap() {
+    while let Some(next) = diff.tell().unwrap() {
         told.push(next);
     }
     (told, diff.nodes_read())
