@@ -66,6 +66,8 @@ fn compose(provider: &Path, engine: &Path, command: &Path) -> Result<Vec<u8>, Bo
         (engine, provider, "wasi:filesystem/preopens@0.2.12"),
         (command, provider, "strongroom:provider/control@0.1.0"),
         (command, engine, "strongroom:backup/engine@0.1.0"),
+        (command, engine, "strongroom:backup/archive@0.1.0"),
+        (command, engine, "strongroom:backup/diff@0.1.0"),
         (command, engine, "strongroom:kv/kv-store@0.1.0"),
     ] {
         let export = graph.alias_instance_export(from, name)?;

@@ -18,7 +18,7 @@ use redb::{
     ConcurrencyMode, Database, MultimapTableDefinition, ReadableDatabase, ReadableTable, TableDefinition,
 };
 use serde_json::Value;
-use strongroom::{Backup, Error, ErrorCode, RedbStore, Repository, Restore, Result};
+use strongroom::{Backup, Error, ErrorCode, Import, RedbStore, Repository, Restore, Result};
 use tempfile::TempDir;
 
 use common::{assert_whole, names, noise, repository};
@@ -299,6 +299,62 @@ fn what_is_forgotten_and_pruned_is_so_for_both() {
     assert_eq!(place.json("prune --dry-run")[0]["bytes_freed"], 0);
     assert_whole(&place.repository());
     assert!(!place.path("backups/lock").exists());
+}
+
+#[test]
+fn an_archive_goes_both_ways() {
+    let place = Place::new();
+    place.ok("backup data/app.redb --name one");
+    let exported = &place.json("export one data/app.archive")[0];
+    let native = repository(place.path("native"));
+    let imported =
+        native.import(fs::File::open(place.path("data/app.archive")).unwrap(), &Import::new()).unwrap();
+    assert_eq!(exported["id"].as_str(), Some(&*imported.snapshot.id));
+    assert_whole(&native);
+
+    let mut archive = Vec::new();
+    native.export("one", &mut archive).unwrap();
+    fs::write(place.path("data/native.archive"), &archive).unwrap();
+    let again = &place.json("import data/native.archive --name again")[0];
+    assert_eq!((&again["id"], &again["bytes_added"]), (&exported["id"], &0.into()));
+    assert_whole(&place.repository());
+    place.ok("restore --archive data/native.archive data/restored.redb");
+    assert_eq!(total(&place.path("data/restored.redb")), 1000 * 20_000);
+
+    archive.truncate(archive.len() / 2);
+    fs::write(place.path("data/cut.archive"), &archive).unwrap();
+    let cut = format!("the archive is cut off: it ends at byte {}", archive.len());
+    let both = ["data", "backups"];
+    place.fails(&both, "import data/cut.archive --name cut", 12, &[&format!("error: {cut}")]);
+    place.fails(&both, "restore --archive data/cut.archive data/cut.redb", 12, &[&cut]);
+    assert!(!place.path("data/cut.redb").exists() && !place.path("data/cut.redb.partial").exists());
+    assert!(!place.path("backups/lock").exists());
+    // Through pipes.
+    let export = place.command(&both, "export one -").output().unwrap();
+    assert!(export.status.success() && export.stdout.starts_with(b"SRarchiv"), "{:?}", export.stderr);
+    let mut import = place.command(&both, "import - --name piped");
+    import.stdin(fs::File::open(place.path("data/app.archive")).unwrap());
+    let ran = Ran::of(&mut import);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
+    assert_eq!(names(&place.repository()), ["again", "one", "piped"]);
+}
+
+#[test]
+fn what_differs_is_told() {
+    let place = Place::new();
+    place.ok("backup data/app.redb --name one");
+    let db = Database::open(place.path("data/app.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(ACCOUNTS).unwrap().insert("account-00007", 7).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let live = place.ok("diff one data/app.redb --keys");
+    assert!(live.contains("~ accounts\taccount-00007\t8 B to 8 B\n"), "{live}");
+    place.ok("backup data/app.redb --name two");
+    let said = place.json("diff one two");
+    assert_eq!((&said[0]["table"], &said[0]["changed"]), (&"accounts".into(), &1.into()));
+    assert_eq!((&said[1]["tables"], &said[1]["equal"]), (&1.into(), &false.into()));
+    place.fails(&["data", "backups"], "diff one three", 1, &["three"]);
 }
 
 #[test]

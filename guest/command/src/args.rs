@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::exit;
-use crate::verbs::{backup, cat, get, prune, repair, restore, snapshots, tables, verify};
+use crate::verbs::{
+    backup, cat, diff, export, get, import, prune, repair, restore, snapshots, tables, verify,
+};
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -82,10 +84,16 @@ pub(crate) enum Verb<Own: Subcommand> {
     Verify(verify::Args),
     /// List the tables of a snapshot
     Tables(tables::Args),
+    /// Say what differs between two snapshots, or a snapshot and a database
+    Diff(diff::Args),
     /// Print the value of a key
     Get(get::Args),
     /// Print a table of a snapshot
     Cat(cat::Args),
+    /// Write a snapshot as one file
+    Export(export::Args),
+    /// Take a snapshot in that was exported
+    Import(import::Args),
     /// Free what no snapshot needs any more
     Prune(prune::Args),
     /// Make again what can be made again of a damaged repository, and say what cannot

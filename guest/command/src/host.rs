@@ -1,11 +1,14 @@
 //! What the verbs stand on. The native command has the library; the component has what it imports.
 
 use std::ffi::OsString;
+use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use strongroom_core::Told;
 use strongroom_core::{
-    Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Bar, Comparison, Depth, Pruned, Repaired, Restored, Result, Snapshot, Snapshots, Table,
+    Verified,
 };
 
 use crate::args::Global;
@@ -112,6 +115,39 @@ pub struct Restore<'a> {
     pub skip_damaged: bool,
 }
 
+/// What to compare, and how.
+#[derive(Debug, Clone)]
+pub struct Diff<'a> {
+    /// A name, the beginning of an id, or `latest`.
+    pub before: &'a str,
+    /// With what.
+    pub after: After<'a>,
+    /// Only tables whose names match one of these globs; none is all.
+    pub tables: &'a [String],
+    /// Whether entries are told of.
+    pub keys: bool,
+}
+
+/// What a snapshot is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum After<'a> {
+    /// Another one.
+    Snapshot(&'a str),
+    /// A database file, as it is now.
+    Database(&'a Path),
+}
+
+/// Is told what differs; it may want no more.
+pub type Tell<'t> = dyn FnMut(Told) -> Result<ControlFlow<()>> + Send + 't;
+
+/// Where an archive comes from.
+pub struct Incoming<'a> {
+    /// What is read, from its beginning to its end.
+    pub from: &'a mut (dyn Read + Send),
+    /// How many bytes that is, or 0 if it is not known.
+    pub bytes: u64,
+}
+
 /// What is told of each entry, key and value; it may want no more.
 pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send + 'e;
 
@@ -127,6 +163,17 @@ pub trait Repository {
     fn tables(&self, snapshot: &str) -> Result<Vec<Table>>;
     /// Restores.
     fn restore(&self, restore: &Restore<'_>) -> Result<Restored>;
+    /// Restores an archive instead of the snapshot that `restore` names; no repository is needed.
+    fn restore_archive(&self, archive: Incoming<'_>, restore: &Restore<'_>) -> Result<Restored>;
+    /// Writes a snapshot as one archive. `dir` is where the file is made, unless it goes elsewhere.
+    fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), dir: Option<&Path>) -> Result<Archived>;
+    /// Takes an archive in, under this name or its own.
+    fn import(
+        &self,
+        archive: Incoming<'_>,
+        name: Option<&str>,
+        override_permissions: bool,
+    ) -> Result<Archived>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified>;
     /// Takes snapshots away, by their names.
@@ -137,6 +184,8 @@ pub trait Repository {
     fn repair(&self, dry_run: bool) -> Result<Repaired>;
     /// Compares a database file with a snapshot.
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison>;
+    /// Tells what differs between a snapshot and another, or a database file; the other snapshot, if it is one.
+    fn diff(&self, diff: &Diff<'_>, tell: &mut Tell<'_>) -> Result<(Snapshot, Option<Snapshot>)>;
     /// Goes through the entries of a table of a snapshot, in its own order.
     fn scan(&self, snapshot: &str, table: &str, each: &mut Each<'_>) -> Result<()>;
 }

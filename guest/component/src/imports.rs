@@ -111,18 +111,25 @@ impl engine::Changes for Changes {
 }
 
 /// The host's sink.
-pub(crate) struct Sink(kv_sink::Sink);
+pub(crate) struct Sink {
+    /// The table at hand. It goes before the sink that it is a part of.
+    writer: Option<kv_sink::Writer>,
+    sink: kv_sink::Sink,
+}
 
 impl Sink {
     pub(crate) fn create(name: &str, template: &[u8]) -> Result<Self> {
-        kv_sink::create(name, template).map(Self).map_err(error)
+        let sink = kv_sink::create(name, template).map_err(error)?;
+        Ok(Self { writer: None, sink })
     }
 }
 
-struct Writer(kv_sink::Writer);
+fn no_table() -> Error {
+    Error::new(Code::Other, "no table is being written")
+}
 
 impl engine::Sink for Sink {
-    fn table(&mut self, table: &engine::Table) -> Result<Box<dyn engine::TableWriter + '_>> {
+    fn table(&mut self, table: &engine::Table) -> Result<()> {
         let table = kv_store::Table {
             name: table.name.clone(),
             multimap: table.multimap,
@@ -132,21 +139,24 @@ impl engine::Sink for Sink {
             value_type: table.value_type.clone(),
             identity: table.identity.clone(),
         };
-        Ok(Box::new(Writer(self.0.table(&table).map_err(error)?)))
+        self.writer = Some(self.sink.table(&table).map_err(error)?);
+        Ok(())
+    }
+
+    fn append(&mut self, entries: &[u8]) -> Result<()> {
+        self.writer.as_ref().ok_or_else(no_table)?.append(entries).map_err(error)
+    }
+
+    fn finish_table(&mut self) -> Result<u64> {
+        kv_sink::Writer::finish(self.writer.take().ok_or_else(no_table)?).map_err(error)
+    }
+
+    fn abandon_table(&mut self) {
+        self.writer = None;
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        kv_sink::Sink::finish(self.0).map_err(error)
-    }
-}
-
-impl engine::TableWriter for Writer {
-    fn append(&mut self, entries: &[u8]) -> Result<()> {
-        self.0.append(entries).map_err(error)
-    }
-
-    fn finish(self: Box<Self>) -> Result<u64> {
-        kv_sink::Writer::finish(self.0).map_err(error)
+        kv_sink::Sink::finish(self.sink).map_err(error)
     }
 }
 

@@ -3,6 +3,8 @@
 
 #![cfg(target_os = "wasi")]
 
+mod archive;
+mod diff;
 mod engine;
 mod imports;
 mod snapshots;

@@ -17,7 +17,7 @@ use crate::tree::walk::{Get, Walk};
 const NAME_MAX: usize = 64 << 10;
 /// What is beside the tree is stored in pieces of this many bytes, and has at most this many.
 const SCHEMA_PIECE: usize = 256 << 10;
-const SCHEMA_MAX: usize = 64 << 20;
+pub(crate) const SCHEMA_MAX: usize = 64 << 20;
 
 /// A table of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +206,8 @@ impl Schema {
         bytes
     }
 
-    fn decode(bytes: &[u8], tables: usize) -> Option<Self> {
+    /// What these bytes say of so many tables.
+    pub(crate) fn decode(bytes: &[u8], tables: usize) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let field = |cursor: &mut Cursor<'_>| {
             let len = cursor.u32()? as usize;

@@ -9,6 +9,7 @@
 //!
 //! Data flows one way: entries -> leaves and branches (`tree`) -> objects -> packs -> index -> snapshot, and back.
 
+mod archive;
 mod backup;
 mod bytes;
 mod catalog;
@@ -17,6 +18,7 @@ mod codec;
 #[cfg(test)]
 mod cost;
 mod delta;
+mod diff;
 mod digest;
 mod error;
 mod forget;
@@ -45,11 +47,13 @@ mod vault;
 mod vectors;
 mod verify;
 
+pub use archive::{Export, Import, RestoreArchive, export};
 pub use backup::{
     Draft, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Folding, Job, PART_MIN, Plan, copy, draft_tables, prepare,
     publish, seal,
 };
 pub use catalog::Table as SnapshotTable;
+pub use diff::{Diff, EntryDiff, Other, Side, TableDiff, Told, What, diff};
 pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};
 pub use forget::forget;
@@ -61,7 +65,7 @@ pub use repair::{Lost, Note, Repair, Repaired, repair};
 pub use repository::{FORMAT, LOCK};
 pub use restore::restore;
 pub use snapshot::{Snapshot, Unreadable};
-pub use store::{Bytes, Changes, Sink, Store, Table, TableWriter};
+pub use store::{Bytes, Changes, Sink, Store, Table};
 pub use vault::{Vault, VaultFile};
 pub use verify::{Damage, Depth, Verified, verify};
 

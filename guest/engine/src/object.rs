@@ -229,6 +229,21 @@ pub(crate) fn is_newer(bytes: &[u8]) -> bool {
     stored.is_some_and(|stored| matches!(Stored::parse(stored), Err(e) if e.code == crate::Code::NewerFormat))
 }
 
+/// How many bytes the object takes that these bytes begin with, once its header is there.
+pub(crate) fn len_of(bytes: &[u8]) -> Result<Option<usize>> {
+    let known = bytes.len().min(MAGIC.len());
+    if bytes[..known] != MAGIC[..known] {
+        return Err(Error::damaged("no object begins here"));
+    }
+    let Some(header) = bytes.first_chunk::<HEADER>() else { return Ok(None) };
+    let mut fields = Cursor(&header[12..]);
+    let payload = fields.u32().unwrap_or_default() as usize;
+    if payload > CONTENT_MAX {
+        return Err(Error::damaged(format!("an object claims {payload} bytes")));
+    }
+    Ok(Some(HEADER + payload))
+}
+
 /// The object that these bytes begin with, and how many of them it takes, if all of it is what was written. Of a delta
 /// that is known by its checksum alone; what it gives depends on its base.
 pub(crate) fn sound(bytes: &[u8]) -> Option<(Stored<'_>, usize)> {

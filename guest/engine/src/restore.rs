@@ -40,6 +40,7 @@ pub fn restore<'s>(
     for table in chosen {
         match restore_table(&opened, table, sink.as_mut(), progress).map_err(forgotten) {
             Err(e) if skip_damaged && e.code == Code::Damaged => {
+                sink.abandon_table();
                 progress.log(Level::Warn, &format!("table {:?} is left out: {e}", table.name));
                 damage.push(Damage {
                     file: String::new(),
@@ -63,25 +64,31 @@ fn restore_table(
     progress: &dyn Progress,
 ) -> Result<()> {
     let place = || format!("table {:?}", table.name);
-    let mut writer = sink.table(&table.to_store()).place(place())?;
+    sink.table(&table.to_store()).place(place())?;
     let mut entries = opened.entries(&table.name, 0, u64::MAX)?;
     loop {
         let chunk = entries.read(CHUNK)?;
         if chunk.is_empty() {
             break;
         }
-        writer.append(&chunk).place(place())?;
+        sink.append(&chunk).place(place())?;
         advance(progress, "restore", chunk.len() as u64, 0)?;
     }
-    let written = writer.finish().place(place())?;
-    if written != table.entries {
-        return Err(Error::new(
-            Code::Other,
-            format!(
-                "the new database took {written} entries of table {:?} instead of {}",
-                table.name, table.entries
-            ),
-        ));
-    }
+    let written = sink.finish_table().place(place())?;
+    check_written(table, written)?;
     advance(progress, "restore", 0, written)
+}
+
+/// Fails if the new database took another number of entries than the table has.
+pub(crate) fn check_written(table: &Table, written: u64) -> Result<()> {
+    if written == table.entries {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Other,
+        format!(
+            "the new database took {written} entries of table {:?} instead of {}",
+            table.name, table.entries
+        ),
+    ))
 }

@@ -69,18 +69,17 @@ pub trait Bytes {
     fn read(&mut self, max: u32) -> Result<Vec<u8>>;
 }
 
-/// A new database that is filled once.
+/// A new database that is filled once, table by table. The entries of a table come in the order in which its store gave
+/// them.
 pub trait Sink {
-    /// Begins a table; the writer before it was finished or dropped.
-    fn table(&mut self, table: &Table) -> Result<Box<dyn TableWriter + '_>>;
+    /// Begins a table; the one before it was finished or abandoned.
+    fn table(&mut self, table: &Table) -> Result<()>;
+    /// Appends packed entries to the table at hand, cut anywhere.
+    fn append(&mut self, entries: &[u8]) -> Result<()>;
+    /// Ends the table at hand and says how many entries it took.
+    fn finish_table(&mut self) -> Result<u64>;
+    /// Gives the table at hand up: it is left out.
+    fn abandon_table(&mut self);
     /// Makes everything durable, under a name that is not yet the final one.
     fn finish(self: Box<Self>) -> Result<()>;
-}
-
-/// The entries of one table, in the order in which its store gave them. Dropped unfinished, the table is given up.
-pub trait TableWriter {
-    /// Appends packed entries, cut anywhere.
-    fn append(&mut self, entries: &[u8]) -> Result<()>;
-    /// Ends the table and says how many entries it took.
-    fn finish(self: Box<Self>) -> Result<u64>;
 }

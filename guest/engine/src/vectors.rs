@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::archive;
 use crate::bytes::pack as pack_entry;
 use crate::catalog::{self, Schema, Table};
 use crate::delta::{self, Mark};
@@ -161,6 +162,10 @@ fn answer(question: &str) -> String {
         "apply" => {
             let applied = delta::apply(&bytes(words[1]), &bytes(words[2]), number(words[3]));
             applied.map_or("none".to_owned(), |content| hex(&content))
+        }
+        "archive" => {
+            let objects: Vec<Vec<u8>> = words[2..].iter().map(|object| bytes(object)).collect();
+            hex(&archive::put_together(&bytes(words[1]), &objects))
         }
         "pack" => {
             let entry = Entry {

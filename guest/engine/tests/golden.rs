@@ -12,7 +12,7 @@ use independent::{Entry, Files, Repository, Table, hex};
 use strongroom_engine::testing::{
     MemoryVault, ModelStore, ModelTable, Restored, RestoringSink, backup_with_deltas,
 };
-use strongroom_engine::{Depth, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Job, Silent, Sink};
+use strongroom_engine::{Bytes as _, Depth, FULL_SCAN_DAYS, FULL_SCAN_SNAPSHOTS, Import, Job, Silent, Sink};
 
 fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -109,6 +109,21 @@ fn make() -> MemoryVault {
     vault
 }
 
+/// Snapshots of which there are archives too.
+const ARCHIVES: [&str; 2] = ["nothing", "k"];
+
+fn archive(vault: &MemoryVault, name: &str) -> Vec<u8> {
+    let mut export = strongroom_engine::export(vault, name, &Silent).unwrap();
+    let mut archive = Vec::new();
+    loop {
+        let bytes = export.read(100_000).unwrap();
+        if bytes.is_empty() {
+            return archive;
+        }
+        archive.extend_from_slice(&bytes);
+    }
+}
+
 fn files_of(vault: &MemoryVault) -> Files {
     vault.paths().into_iter().map(|path| (path.clone(), vault.get(&path).unwrap())).collect()
 }
@@ -120,6 +135,12 @@ fn golden() -> Files {
             let path = dir().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
+        }
+    }
+    if std::env::var_os("STRONGROOM_WRITE_GOLDEN").is_some() {
+        std::fs::create_dir_all(dir().join("archives")).unwrap();
+        for name in ARCHIVES {
+            std::fs::write(dir().join("archives").join(name), archive(&make(), name)).unwrap();
         }
     }
     let mut files = Files::new();
@@ -235,6 +256,18 @@ fn the_golden_repository_is_read_by_whoever_knows_the_format() {
         })
         .unwrap();
         assert!(restored == store.tables, "{name}");
+    }
+
+    for name in ARCHIVES {
+        let golden = std::fs::read(dir().join("archives").join(name)).unwrap();
+        let (_, _, store) = contents().into_iter().find(|(known, _, _)| *known == name).unwrap();
+        for archive in [&golden, &archive(&vault, name)] {
+            assert!(independent::archive(name, archive).tables == tables(&store), "{name}");
+            let fresh = MemoryVault::default();
+            let mut import = Import::new(&fresh, None, &Silent).unwrap();
+            import.take(archive).unwrap();
+            assert_eq!(import.finish().unwrap().id, strongroom_engine::find(&vault, name).unwrap().id);
+        }
     }
 
     // And the engine of today makes the same ids of the same data.

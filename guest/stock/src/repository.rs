@@ -1,21 +1,23 @@
 //! The verbs on a repository, done by the engine that is imported, within what the provider is told.
 
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use strongroom_command::host::{self, Each};
+use strongroom_command::host::{self, Each, Incoming};
 use strongroom_core::{
-    Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Repaired, Restored, Result, Snapshot,
-    Snapshots, Table, Verified, readable,
+    Archived, Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Repaired, Restored, Result,
+    Snapshot, Snapshots, Table, Verified, archive, readable,
 };
 use strongroom_store::frame::Decoder;
 
-use crate::bindings::strongroom::backup::engine;
+use crate::bindings::strongroom::backup::{archive as archives, diff as differences, engine};
 use crate::bindings::strongroom::kv::kv_store;
 use crate::bindings::strongroom::provider::control;
 
 strongroom_core::from_wit!(crate::bindings::strongroom::backup::engine);
+strongroom_core::diff_from_wit!(crate::bindings::strongroom::backup::diff);
 
 /// Bytes that are asked of a snapshot at once.
 const CHUNK: u32 = 1 << 20;
@@ -60,15 +62,39 @@ impl Repository {
     fn run<T>(&self, doing: Option<&str>, act: impl FnOnce() -> Result<T>) -> Result<T> {
         control::grant_directory(&self.dir.to_string_lossy(), doing)?;
         let done = act();
+        let outside = self.over(&done);
+        // What is wrong with an archive is not wrong with the repository.
+        let outside = outside || done.as_ref().is_err_and(|e| e.to_string().starts_with("the archive "));
+        done.map_err(|e| if outside { e } else { e.in_repository(&self.dir) })
+    }
+
+    /// Notes how far it came and lets go; whether it was the database that failed.
+    fn over<T>(&self, done: &Result<T>) -> bool {
         let mut progress = Progress::default();
         progress.entries = control::clear(false);
         self.bar.show(progress);
-        let outside = control::release(done.is_err());
-        done.map_err(|e| if outside { e } else { e.in_repository(&self.dir) })
+        control::release(done.is_err())
     }
 
     fn read<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
         self.run(None, act)
+    }
+}
+
+/// Moves an archive into the engine; how many bytes it had.
+fn pump(from: &mut dyn Read, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<u64> {
+    let mut chunk = vec![0; CHUNK as usize];
+    let mut bytes = 0;
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(bytes),
+            Ok(read) => {
+                take(&chunk[..read])?;
+                bytes += read as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(archive::not_read(&e)),
+        }
     }
 }
 
@@ -136,6 +162,55 @@ impl host::Repository for Repository {
         })
     }
 
+    fn restore_archive(&self, archive: Incoming<'_>, restore: &host::Restore<'_>) -> Result<Restored> {
+        control::grant_sink(&restore.to.to_string_lossy(), restore.overwrite)?;
+        control::expect(archive.bytes, 0);
+        let done = archives::begin_restore(globs(restore.tables).as_deref(), "sink")
+            .map_err(Error::from)
+            .and_then(|restoring| {
+                pump(archive.from, |bytes| Ok(restoring.take(bytes)?))?;
+                let snapshot = archives::Restoring::finish(restoring)?.into();
+                // The engine has confirmed every entry: now the new database gets its name.
+                control::publish_sink()?;
+                Ok(Restored::new(snapshot, Vec::new()))
+            });
+        self.over(&done);
+        done
+    }
+
+    fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), _dir: Option<&Path>) -> Result<Archived> {
+        self.read(|| {
+            let outgoing = archives::begin_export(snapshot)?;
+            let snapshot: Snapshot = outgoing.snapshot().into();
+            control::expect(snapshot.bytes, snapshot.entries);
+            let mut bytes = 0;
+            loop {
+                let chunk = outgoing.read(CHUNK)?;
+                if chunk.is_empty() {
+                    break;
+                }
+                to.write_all(&chunk).map_err(|e| archive::not_written(&e))?;
+                bytes += chunk.len() as u64;
+            }
+            to.flush().map_err(|e| archive::not_written(&e))?;
+            Ok(Archived::new(snapshot, bytes))
+        })
+    }
+
+    fn import(
+        &self,
+        archive: Incoming<'_>,
+        name: Option<&str>,
+        _override_permissions: bool,
+    ) -> Result<Archived> {
+        self.run(Some("an import"), || {
+            control::expect(archive.bytes, 0);
+            let incoming = archives::begin_import(name)?;
+            let bytes = pump(archive.from, |bytes| Ok(incoming.take(bytes)?))?;
+            Ok(Archived::new(archives::Incoming::finish(incoming)?.into(), bytes))
+        })
+    }
+
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
         let depth = match depth {
             Depth::Structure => engine::Depth::Structure,
@@ -178,6 +253,37 @@ impl host::Repository for Repository {
             let digested = engine::digest("store", only.as_deref())?;
             let of_database = digested.tables.into_iter().map(Into::into).collect();
             Ok(Comparison::new(snapshot, tables, digested.id, of_database))
+        })
+    }
+
+    fn diff(
+        &self,
+        wanted: &host::Diff<'_>,
+        tell: &mut host::Tell<'_>,
+    ) -> Result<(Snapshot, Option<Snapshot>)> {
+        let other = match wanted.after {
+            host::After::Snapshot(after) => differences::Other::Snapshot(after.to_owned()),
+            host::After::Database(database) => {
+                control::grant_store(&database.to_string_lossy())?;
+                differences::Other::Store("store".to_owned())
+            }
+        };
+        self.read(|| {
+            let tables = globs(wanted.tables);
+            let found = differences::begin(wanted.before, &other, tables.as_deref(), wanted.keys)?;
+            let (before, after) = found.snapshots();
+            let compared = (before.into(), after.map(Into::into));
+            loop {
+                let told = found.next()?;
+                if told.is_empty() {
+                    return Ok(compared);
+                }
+                for told in told {
+                    if tell(told.into())?.is_break() {
+                        return Ok(compared);
+                    }
+                }
+            }
         })
     }
 

@@ -1,11 +1,12 @@
 //! The verbs on a repository, done by the library.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repair, Repaired,
-    Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Decision, Depth, Error, ErrorCode, Forget, Import, Prune, Pruned, RedbStore,
+    Repair, Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 
@@ -79,6 +80,35 @@ impl host::Repository for Native<'_> {
         self.repository.restore(wanted.snapshot, wanted.to, &restore)
     }
 
+    fn restore_archive(&self, archive: host::Incoming<'_>, wanted: &host::Restore<'_>) -> Result<Restored> {
+        let mut restore = strongroom::Restore::new().overwrite(wanted.overwrite);
+        if !wanted.tables.is_empty() {
+            restore = restore.tables(wanted.tables);
+        }
+        let parent = wanted.to.parent().filter(|parent| !parent.as_os_str().is_empty());
+        self.host.confine(&[], &[parent.unwrap_or(Path::new("."))])?;
+        self.repository.restore_archive(archive.from, archive.bytes, wanted.to, &restore)
+    }
+
+    fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), dir: Option<&Path>) -> Result<Archived> {
+        self.host.confine(&[self.repository.dir()], &dir.into_iter().collect::<Vec<_>>())?;
+        self.repository.export(snapshot, to)
+    }
+
+    fn import(
+        &self,
+        archive: host::Incoming<'_>,
+        name: Option<&str>,
+        override_permissions: bool,
+    ) -> Result<Archived> {
+        let mut import = Import::new().bytes(archive.bytes).override_permissions(override_permissions);
+        if let Some(name) = name {
+            import = import.name(name);
+        }
+        self.host.confine(&[], &[self.repository.dir()])?;
+        self.repository.import(archive.from, &import)
+    }
+
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
         self.reads()?;
         self.repository.verify(snapshot, depth)
@@ -103,6 +133,29 @@ impl host::Repository for Native<'_> {
         let store = Arc::new(RedbStore::open(database)?);
         self.reads()?;
         self.repository.compare(snapshot, &store)
+    }
+
+    fn diff(
+        &self,
+        wanted: &host::Diff<'_>,
+        tell: &mut host::Tell<'_>,
+    ) -> Result<(Snapshot, Option<Snapshot>)> {
+        let mut diff = strongroom::Diff::new().keys(wanted.keys);
+        if !wanted.tables.is_empty() {
+            diff = diff.tables(wanted.tables);
+        }
+        match wanted.after {
+            host::After::Snapshot(after) => {
+                self.reads()?;
+                let (before, after) = self.repository.diff(wanted.before, after, &diff, tell)?;
+                Ok((before, Some(after)))
+            }
+            host::After::Database(database) => {
+                let store = Arc::new(RedbStore::open(database)?);
+                self.reads()?;
+                Ok((self.repository.diff_with(wanted.before, &store, &diff, tell)?, None))
+            }
+        }
     }
 
     fn scan(&self, snapshot: &str, table: &str, each: &mut host::Each<'_>) -> Result<()> {

@@ -3,8 +3,10 @@
 //!
 //! Applications use the `strongroom` crate, which has all of the words.
 
+pub mod archive;
 mod bar;
 mod comparison;
+mod diff;
 pub mod directory;
 mod error;
 mod from_wit;
@@ -15,9 +17,11 @@ pub mod text;
 
 pub use bar::Bar;
 pub use comparison::{Comparison, Difference, Drilled};
+pub use diff::{EntryDifference, Happened, TableDifference, TableSide, Told};
 pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
 pub use lock::Lock;
 pub use log::{Filter, excerpt, message, readable};
 pub use model::{
-    Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, Verified,
+    Archived, Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table,
+    Verified,
 };

@@ -214,13 +214,32 @@ impl Restored {
     }
 }
 
+/// A snapshot that went into an archive, or came out of one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Archived {
+    /// The snapshot; of an import, as it is in the repository now.
+    pub snapshot: Snapshot,
+    /// How many bytes the archive has.
+    pub bytes: u64,
+}
+
+impl Archived {
+    /// This snapshot, in so many bytes.
+    pub fn new(snapshot: Snapshot, bytes: u64) -> Self {
+        Self { snapshot, bytes }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark`, `prune` and `repair`.
+    /// What is being done: `copy`, `seal`, `restore`, `verify`, `mark`, `prune`, `repair`,
+    /// `export`, `import` and `diff`.
     pub phase: &'a str,
-    /// Bytes of keys and values (while verifying, pruning and repairing, of what is read of the repository) that are done.
+    /// Bytes of keys and values (while verifying, pruning and repairing, of what is read of the repository; of an
+    /// archive that is read, its own) that are done.
     pub bytes: u64,
     /// Entries that are done.
     pub entries: u64,

@@ -215,7 +215,8 @@ impl Repository {
         let done = on_confined_thread("backup", &walls, || {
             let _in = span.enter();
             let leave_out = self.left_out(backup, source, &grants)?;
-            let mut engine = Instance::new(self.sandbox(), self.dir(), Access::Write, &grants, &memory)?;
+            let mut engine =
+                Instance::new(self.sandbox(), Some((self.dir(), Access::Write)), &grants, &memory)?;
             let job = backup.job(source, threads, leave_out);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
             if plan.parts > job.parts {
@@ -239,8 +240,12 @@ impl Repository {
                         // Behind the walls of this thread.
                         let copied = on_own_thread(&format!("copy-{number}"), || {
                             let _in = span.enter();
-                            let mut engine =
-                                Instance::new(self.sandbox(), self.dir(), Access::Write, grants, memory)?;
+                            let mut engine = Instance::new(
+                                self.sandbox(),
+                                Some((self.dir(), Access::Write)),
+                                grants,
+                                memory,
+                            )?;
                             parts.copy(&mut engine, grants)
                         });
                         parts.note(copied, grants);

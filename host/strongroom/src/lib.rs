@@ -37,8 +37,10 @@
 //! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
 
 mod admission;
+mod archive;
 mod backup;
 mod compare;
+mod diff;
 mod drill;
 mod forget;
 mod host;
@@ -54,13 +56,16 @@ mod sandbox;
 mod snapshot_store;
 mod source;
 
+pub use archive::Import;
 pub use backup::Backup;
+pub use diff::Diff;
 pub use drill::Drill;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
 pub use model::{
-    Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired, Restored,
-    Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Damage, Depth, Difference, Drilled, EntryDifference, Happened, Loss, Note,
+    Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference, TableSide, Told,
+    Verified,
 };
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{

@@ -1,8 +1,9 @@
 //! What the verbs answer.
 
 pub use strongroom_core::{
-    Comparison, Damage, Depth, Difference, Drilled, Loss, Note, Progress, Pruned, Repaired, Restored,
-    Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Damage, Depth, Difference, Drilled, EntryDifference, Happened, Loss, Note,
+    Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference, TableSide, Told,
+    Verified,
 };
 
 use crate::sandbox::wit;
@@ -10,6 +11,7 @@ use crate::{Error, ErrorCode, Result};
 use strongroom_core::excerpt;
 
 strongroom_core::from_wit!(crate::sandbox::wit);
+strongroom_core::diff_from_wit!(crate::sandbox::wit_diff);
 
 /// No file system has longer names.
 const NAME_MAX: usize = 255;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::host::progress::{Cancel, OnProgress};
 use crate::host::{Grants, Meter};
 use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified, checked};
-use crate::sandbox::{Access, Instance, Memory, Sandbox, on_confined_thread, wit};
+use crate::sandbox::{Access, Instance, Memory, Sandbox, Walls, on_confined_thread, wit};
 use crate::{Error, ErrorCode, Result};
 use strongroom_core::directory;
 
@@ -134,16 +134,40 @@ impl Repository {
         act: impl FnOnce(&mut Instance, &Arc<Grants>) -> Result<T> + Send,
     ) -> Result<T> {
         directory::check(&self.dir)?;
-        let span = tracing::info_span!("strongroom", verb, repository = %self.dir.display());
+        let walls = self.sandbox.walls(&self.dir, access);
+        let (done, grants) = self.run_in(Some((&self.dir, access)), walls, verb, grants, act);
+        done.map_err(|e| self.named(e, &grants))
+    }
+
+    /// Runs a verb in one instance that has no directory at all.
+    pub(crate) fn run_without_repository<T: Send>(
+        &self,
+        verb: &str,
+        grants: Grants,
+        act: impl FnOnce(&mut Instance, &Arc<Grants>) -> Result<T> + Send,
+    ) -> Result<T> {
+        self.run_in(None, self.sandbox.no_doors(), verb, grants, act).0
+    }
+
+    fn run_in<T: Send>(
+        &self,
+        dir: Option<(&Path, Access)>,
+        walls: Walls,
+        verb: &str,
+        grants: Grants,
+        act: impl FnOnce(&mut Instance, &Arc<Grants>) -> Result<T> + Send,
+    ) -> (Result<T>, Arc<Grants>) {
+        let repository = dir.map(|(dir, _)| tracing::field::display(dir.display()));
+        let span = tracing::info_span!("strongroom", verb, repository);
         let grants = Arc::new(grants);
         let memory = Memory::new(self.sandbox.budgets().memory);
-        let walls = grants.doors(self.sandbox.walls(&self.dir, access));
+        let walls = grants.doors(walls);
         let done = on_confined_thread(verb, &walls, || {
             let _in = span.enter();
-            let mut engine = Instance::new(&self.sandbox, &self.dir, access, &grants, &memory)?;
+            let mut engine = Instance::new(&self.sandbox, dir, &grants, &memory)?;
             act(&mut engine, &grants)
         });
-        done.map_err(|e| self.named(grants.meter.explain(e), &grants))
+        (done.map_err(|e| grants.meter.explain(e)), grants)
     }
 
     /// An error says which repository it is about, unless it is about the database.

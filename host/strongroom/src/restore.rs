@@ -41,6 +41,18 @@ impl Restore {
         self
     }
 
+    pub(crate) fn chosen_tables(&self) -> Option<&[String]> {
+        self.tables.as_deref()
+    }
+
+    pub(crate) fn overwrites(&self) -> bool {
+        self.overwrite
+    }
+
+    pub(crate) fn skips_damaged(&self) -> bool {
+        self.skip_damaged
+    }
+
     /// Leaves out tables that cannot be read in full, and reports them, instead of failing at the first.
     #[must_use]
     pub fn skip_damaged(mut self, yes: bool) -> Self {

@@ -29,12 +29,13 @@ impl Repository {
         let thread = on_lasting_thread("snapshot", walls, move || {
             let memory = Memory::new(repository.sandbox().budgets().memory);
             let grants = Arc::new(Grants::new(repository.meter()));
-            let ready = Instance::new(repository.sandbox(), repository.dir(), Access::Read, &grants, &memory)
-                .and_then(|mut engine| {
-                    let open =
-                        engine.with_snapshots(|stores, store| stores.call_open(&mut *store, &snapshot))?;
-                    Ok((engine, answer(open)?))
-                });
+            let ready =
+                Instance::new(repository.sandbox(), Some((repository.dir(), Access::Read)), &grants, &memory)
+                    .and_then(|mut engine| {
+                        let open = engine
+                            .with_snapshots(|stores, store| stores.call_open(&mut *store, &snapshot))?;
+                        Ok((engine, answer(open)?))
+                    });
             match ready {
                 Ok((engine, open)) => {
                     let _ = opened.send(Ok(()));

@@ -14,9 +14,7 @@ use strongroom_engine::testing::fuzz as engine;
 pub type Target = fn(&[u8]);
 
 /// All targets by name. Each has a folder of that name in `fuzz/corpus` and a file in `fuzz/fuzz_targets`.
-///
-/// The archive of `export` comes here as soon as there is one.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("object", engine::object),
     ("pack", engine::pack),
     ("script", engine::script),
@@ -27,6 +25,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("name", engine::name),
     ("hostile", engine::hostile),
     ("history", engine::history),
+    ("archive", engine::archive),
     ("host_frames", frames::host_frames),
     ("position", text::position),
     ("rules", rules::rules),

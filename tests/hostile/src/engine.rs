@@ -4,6 +4,7 @@
 
 mod attacks;
 mod inplace;
+mod others;
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub, clippy::all)]

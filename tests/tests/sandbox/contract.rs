@@ -49,7 +49,15 @@ fn the_component_imports_this_and_nothing_else() {
     assert!(!imports.iter().any(|name| name.contains("sockets") || name.contains("http")));
     let mut exports: Vec<String> = types.exports(&engine).map(|(name, _)| name.to_owned()).collect();
     exports.sort();
-    assert_eq!(exports, ["strongroom:backup/engine@0.1.0", "strongroom:kv/kv-store@0.1.0"]);
+    assert_eq!(
+        exports,
+        [
+            "strongroom:backup/archive@0.1.0",
+            "strongroom:backup/diff@0.1.0",
+            "strongroom:backup/engine@0.1.0",
+            "strongroom:kv/kv-store@0.1.0"
+        ]
+    );
 }
 
 #[test]

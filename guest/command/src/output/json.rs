@@ -48,6 +48,21 @@ pub(crate) fn entry(key_type: &str, value_type: &str, key: &[u8], value: &[u8]) 
     Entry { r#type: "entry", key, key_b64, value, value_b64 }
 }
 
+/// A key: the text, the bytes, or both.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Key {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_b64: Option<String>,
+}
+
+/// A key of this type.
+pub(crate) fn key(key_type: &str, key: &[u8]) -> Key {
+    let (key, key_b64) = stored(key_type, key);
+    Key { key, key_b64 }
+}
+
 /// Text is itself and needs no bytes beside it; other known types have both; all else has bytes alone.
 fn stored(type_name: &str, bytes: &[u8]) -> (Option<String>, Option<String>) {
     if matches!(type_name, "&str" | "String")

@@ -2,8 +2,11 @@
 
 pub(crate) mod backup;
 pub(crate) mod cat;
+pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod forget;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod prune;
 pub(crate) mod repair;
 pub(crate) mod restore;

@@ -6,28 +6,39 @@ use std::time::Instant;
 use serde::Serialize;
 use strongroom_core::{Damage, Error, ErrorCode};
 
+use super::import::Source;
 use crate::host::Restore;
 use crate::session::Session;
 use strongroom_core::text::{counted, duration, size, visible};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    allow_missing_positional = true,
+    after_help = "\
 EXAMPLES:
     strongroom restore latest restored.redb
     strongroom restore 3f9c2a1b /var/lib/app/app.redb --force
         by the beginning of an id, over the file that is there
     strongroom restore app-20260131T101500Z users.redb --table 'user*'
         only some of the tables
+    strongroom restore --archive app.archive restored.redb
+        out of a file that `strongroom export` made
 
 The new file is built beside its final place, synced, checked by redb, and only
-then given its name: a file that is there stays whole until then.")]
+then given its name: a file that is there stays whole until then."
+)]
 pub(crate) struct Args {
     /// Which snapshot: a name, the beginning of an id, or `latest`
-    snapshot: String,
+    #[arg(required_unless_present = "archive")]
+    snapshot: Option<String>,
 
     /// The database file to make
     #[arg(value_name = "OUT.redb")]
     out: PathBuf,
+
+    /// Restore what was exported to this file; `-` is standard input. No repository is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["snapshot", "skip_damaged"])]
+    archive: Option<PathBuf>,
 
     /// Only tables whose names match; may be given several times
     #[arg(long = "table", value_name = "GLOB")]
@@ -58,14 +69,21 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let out = session.expand(&args.out)?;
     let restore = Restore {
-        snapshot: &args.snapshot,
+        snapshot: args.snapshot.as_deref().unwrap_or_default(),
         to: &out,
         tables: &args.tables,
         overwrite: args.force,
         skip_damaged: args.skip_damaged,
     };
     let repository = session.repository()?;
-    let done = session.go_on().and_then(|()| repository.restore(&restore));
+    session.go_on()?;
+    let done = match &args.archive {
+        None => repository.restore(&restore),
+        Some(archive) => {
+            let mut archive = Source::open(session, archive)?;
+            repository.restore_archive(archive.incoming(), &restore)
+        }
+    };
     let restored = done.map_err(|e| match e.code() {
         ErrorCode::Cancelled => {
             Error::new(ErrorCode::Cancelled, format!("interrupted; {} is as it was", out.display()))
@@ -74,6 +92,9 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
             ErrorCode::Exists,
             format!("{} exists already; choose another name, or replace it with --force", out.display()),
         ),
+        ErrorCode::Damaged if args.archive.is_some() => {
+            Error::new(ErrorCode::Damaged, format!("{e}; nothing was restored"))
+        }
         ErrorCode::Damaged if !args.skip_damaged => Error::new(
             ErrorCode::Damaged,
             format!("{e}; nothing was restored. --skip-damaged restores what is whole"),

@@ -21,8 +21,9 @@ pub use deltas::backup_with_deltas;
 #[cfg(test)]
 pub(crate) use deltas::complete_increment;
 pub use fold::Folding;
+pub(crate) use prepare::check_source;
 pub use prepare::prepare;
-pub(crate) use seal::check_count;
+pub(crate) use seal::{add_to_index, check_count};
 pub use seal::{draft_tables, publish, seal};
 
 use crate::error::{Error, Result};

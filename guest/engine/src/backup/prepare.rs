@@ -117,7 +117,8 @@ impl PlannedTable {
     }
 }
 
-fn check_source(source: &str) -> Result<()> {
+/// Fails unless a source can have this name.
+pub(crate) fn check_source(source: &str) -> Result<()> {
     if source.is_empty() || source.len() > 200 || source.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
             "{source:?} cannot be the name of a source: it must have 1 to 200 bytes and no control characters"

@@ -158,7 +158,7 @@ pub(super) fn complete(
 
 /// Makes new packs known, and puts small files together where there are many. What is put together is in the new index
 /// file, durable, before the packs and index files that it came from are taken away.
-fn add_to_index(
+pub(crate) fn add_to_index(
     vault: &dyn Vault,
     packs: Vec<Pack>,
     folding: &Folding,
@@ -266,15 +266,7 @@ fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
 /// The commit point: gives the snapshot its name.
 pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
     let DraftState { name, newest, is_newest } = draft_state(draft)?;
-    if snapshot::exists(vault, &name)? {
-        return Err(Error::new(
-            Code::Exists,
-            format!("there is a snapshot {name:?} by now; give another --name"),
-        ));
-    }
     let snapshot = sealed(vault, &name)?;
-    vault.rename(&snapshot::unfinished(&name), &snapshot::path(&name))?;
-    vault.sync_dir(snapshot::DIR)?;
-    newest.publish(vault, &snapshot, is_newest);
+    snapshot::publish(vault, &snapshot, newest, is_newest)?;
     Ok(snapshot)
 }

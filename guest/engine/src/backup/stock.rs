@@ -56,6 +56,21 @@ impl Stock<'_> {
     }
 }
 
+impl Stock<'_> {
+    /// Keeps an object as it is stored elsewhere, which must be whole.
+    pub(crate) fn put_stored(&mut self, id: Id, stored: &[u8]) -> Result<()> {
+        if self.packer.holds(&id) || self.index.has(&id)? == Has::All {
+            return Ok(());
+        }
+        let added = self.packer.add_stored(id, stored, |_| Ok(false))?;
+        self.bytes_added += added.ok_or_else(|| {
+            let message = format!("object {id} changed while it was stored; is the memory sound?");
+            Error::new(Code::Other, message)
+        })?;
+        Ok(())
+    }
+}
+
 impl Put for Stock<'_> {
     fn put(&mut self, kind: Kind, content: &[u8]) -> Result<Id> {
         self.keep(kind, content, None)

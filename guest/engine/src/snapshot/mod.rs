@@ -183,6 +183,16 @@ impl Snapshot {
 
     /// Reads a snapshot file of this name.
     pub(crate) fn from_file(name: &str, text: &[u8]) -> Result<Self> {
+        let snapshot = Self::parse(text)?;
+        if snapshot.name != name {
+            let message = format!("it belongs to snapshot {:?}; the file cannot be used", snapshot.name);
+            return Err(Error::damaged(message));
+        }
+        Ok(snapshot)
+    }
+
+    /// Reads a snapshot file, whatever its name is.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self> {
         let wrong = |what: &str| Error::damaged(format!("{what}; the file cannot be used"));
         let rest = text.strip_prefix(PREFIX.as_bytes()).and_then(|text| {
             let (checksum, text) = text.split_at_checked(64)?;
@@ -208,9 +218,6 @@ impl Snapshot {
             return Err(wrong("there is no format 0"));
         }
         let file: File = serde_json::from_slice(text).map_err(|e| wrong(&e.to_string()))?;
-        if file.name != name {
-            return Err(wrong(&format!("it belongs to snapshot {:?}", file.name)));
-        }
         let bad_id = || wrong("an id in it is none");
         let id = Id::from_hex(&file.id).ok_or_else(bad_id)?;
         let schema: Option<Vec<Id>> = file.schema.iter().map(|id| Id::from_hex(id)).collect();
@@ -249,6 +256,19 @@ impl Snapshot {
         file.write_at(0, &self.to_file()?).place(&path)?;
         file.sync().place(&path)
     }
+}
+
+/// The commit point: gives a snapshot whose file is whole under its unfinished name the final one.
+pub(crate) fn publish(vault: &dyn Vault, snapshot: &Snapshot, newest: Newest, is_newest: bool) -> Result<()> {
+    let name = &snapshot.name;
+    if exists(vault, name)? {
+        let message = format!("there is a snapshot {name:?} by now; give another --name");
+        return Err(Error::new(Code::Exists, message));
+    }
+    vault.rename(&unfinished(name), &path(name))?;
+    vault.sync_dir(DIR)?;
+    newest.publish(vault, snapshot, is_newest);
+    Ok(())
 }
 
 /// The path of a snapshot's file.

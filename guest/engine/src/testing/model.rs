@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::error::{Code, Error, Result};
-use crate::store::{Bytes, Changes, Sink, Store, Table, TableWriter};
+use crate::store::{Bytes, Changes, Sink, Store, Table};
 
 use super::tells::{Lie, ModelChanges, Tells, fails};
 
@@ -174,42 +174,33 @@ pub type Restored = BTreeMap<String, ModelTable>;
 pub struct RestoringSink<'a> {
     into: &'a mut Restored,
     done: Restored,
+    /// The table at hand, and its entries.
+    open: Option<(String, bool, Vec<u8>)>,
 }
 
 impl<'a> RestoringSink<'a> {
     /// A sink into this.
     pub fn new(into: &'a mut Restored) -> Self {
-        Self { into, done: Restored::new() }
+        Self { into, done: Restored::new(), open: None }
     }
-}
-
-struct Writer<'s> {
-    done: &'s mut Restored,
-    name: String,
-    multimap: bool,
-    packed: Vec<u8>,
 }
 
 impl Sink for RestoringSink<'_> {
-    fn table(&mut self, table: &Table) -> Result<Box<dyn TableWriter + '_>> {
-        let (name, multimap) = (table.name.clone(), table.multimap);
-        Ok(Box::new(Writer { done: &mut self.done, name, multimap, packed: Vec::new() }))
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        *self.into = self.done;
+    fn table(&mut self, table: &Table) -> Result<()> {
+        assert!(self.open.is_none(), "a table is still being written");
+        self.open = Some((table.name.clone(), table.multimap, Vec::new()));
         Ok(())
     }
-}
 
-impl TableWriter for Writer<'_> {
     fn append(&mut self, entries: &[u8]) -> Result<()> {
-        self.packed.extend_from_slice(entries);
+        let (_, _, packed) = self.open.as_mut().expect("no table is being written");
+        packed.extend_from_slice(entries);
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<u64> {
-        let mut rest = &self.packed[..];
+    fn finish_table(&mut self) -> Result<u64> {
+        let (name, multimap, packed) = self.open.take().expect("no table is being written");
+        let mut rest = &packed[..];
         let mut entries = Vec::new();
         let length = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes")) as usize;
         while !rest.is_empty() {
@@ -218,7 +209,17 @@ impl TableWriter for Writer<'_> {
             rest = &rest[8 + key + value..];
         }
         let count = entries.len() as u64;
-        self.done.insert(self.name, ModelTable { multimap: self.multimap, entries });
+        self.done.insert(name, ModelTable { multimap, entries });
         Ok(count)
+    }
+
+    fn abandon_table(&mut self) {
+        self.open = None;
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        assert!(self.open.is_none(), "a table is still being written");
+        *self.into = self.done;
+        Ok(())
     }
 }

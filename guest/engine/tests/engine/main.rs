@@ -1,6 +1,7 @@
 //! The engine from outside: stores and vaults in memory, one module per behaviour.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod archive;
 mod changes;
 mod common;
 mod deltas;

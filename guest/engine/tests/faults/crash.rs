@@ -249,6 +249,16 @@ fn a_backup_that_folds_and_leaves_a_sync_out_is_found_out() {
 }
 
 #[test]
+fn an_import_that_leaves_a_sync_out_is_found_out() {
+    let needed = needed_syncs("first import");
+    let folders = ["sync \"\"", "sync \"packs\"", "sync \"snapshots\""];
+    let files = ["index/tmp-index", "packs/tmp-import-0", "snapshots/tmp-new.json", "tmp-repository"];
+    let all = folders.iter().map(|sync| (*sync).to_owned());
+    let all: BTreeSet<String> = all.chain(files.map(|path| format!("sync {path:?}"))).collect();
+    assert_eq!(needed, all);
+}
+
+#[test]
 #[ignore = "minutes"]
 fn nothing_reported_is_lost_wherever_the_power_fails_long() {
     let (points, states) = all_verbs(&LONG);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use strongroom_engine::testing::disk::{Disk, Fault};
 use strongroom_engine::testing::{ModelStore, backup_with_deltas};
-use strongroom_engine::{Folding, Job, Repair, Result, Silent, Vault};
+use strongroom_engine::{Bytes as _, Folding, Import, Job, Repair, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store, telling};
@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<Verb> {
     verbs.extend([folding(), folding_after_one_that_was_killed(), pruning_deltas()]);
     verbs.extend([increment(), increment_after_one_that_was_killed(), increment_after_a_loss()]);
     verbs.push(pruning_increments());
+    verbs.extend([first_import(), import(), import_after_one_that_was_killed()]);
     verbs
 }
 
@@ -345,6 +346,49 @@ fn increment_after_a_loss() -> Verb {
         promises.hurt.remove("new");
     }
     verb
+}
+
+/// The archive of a snapshot "new".
+fn archive(store: &ModelStore) -> Vec<u8> {
+    let disk = Disk::default();
+    try_backup(&disk, store, &job("new", 1)).unwrap();
+    let mut export = strongroom_engine::export(&disk, "new", &Silent).unwrap();
+    export.read(u32::MAX).unwrap()
+}
+
+fn take_in(disk: &Disk, archive: &[u8]) -> Result<()> {
+    let mut import = Import::new(disk, None, &Silent)?;
+    archive.chunks(10_000).try_for_each(|piece| import.take(piece))?;
+    import.finish().map(drop)
+}
+
+fn first_import() -> Verb {
+    let archive = archive(&store(1));
+    adds("first import", repository(&[]), store(1), move |disk, _| take_in(disk, &archive))
+}
+
+/// Some of it is there already.
+fn import() -> Verb {
+    let archive = archive(&store(2));
+    let (disk, mut promises) = repository(&[("one", store(1))]);
+    // What an archive has whole, a backup may store as a delta of what was there before.
+    promises.deltas = true;
+    adds("import", (disk, promises), store(2), move |disk, _| take_in(disk, &archive))
+}
+
+/// Another one was killed when all but its snapshot file was there, not all of it durable.
+fn import_after_one_that_was_killed() -> Verb {
+    let Verb { disk, meanwhile, .. } = import();
+    let archive = archive(&store(2));
+    let whole = Disk::deep_clone(&disk);
+    whole.begin(None);
+    take_in(&whole, &archive).unwrap();
+    disk.begin(Some(Fault::Kill { before_change: whole.counts().1 - 9 }));
+    take_in(&disk, &archive).unwrap_err();
+    disk.begin(None);
+    adds("import after one that was killed", (disk, meanwhile), store(2), move |disk, _| {
+        take_in(disk, &archive)
+    })
 }
 
 /// What the newest snapshot tracks stays, what those before it tracked goes.

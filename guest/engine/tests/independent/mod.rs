@@ -2,6 +2,7 @@
 //! and slow, holds everything in memory, and panics where something is not as the page says.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -209,6 +210,8 @@ pub(crate) struct Snapshot {
 
 pub(crate) struct Repository<'f> {
     files: &'f Files,
+    /// Objects that were asked for.
+    asked: RefCell<Vec<Id>>,
     /// Kind, level and content.
     objects: BTreeMap<Id, (u8, u8, Vec<u8>)>,
     /// Where each lies: pack, offset, length, mark.
@@ -225,7 +228,7 @@ impl<'f> Repository<'f> {
     pub(crate) fn open(files: &'f Files) -> Self {
         let about: Value = serde_json::from_slice(&files["repository.json"]).unwrap();
         assert_eq!((&about["format"], &about["version"]), (&"strongroom".into(), &1.into()));
-        let mut repository = Self { files, objects: BTreeMap::new(), places: BTreeMap::new() };
+        let mut repository = Self::empty(files);
         for (name, pack) in in_dir(files, "packs") {
             repository.read_pack(id_of_hex(name), pack);
         }
@@ -233,6 +236,10 @@ impl<'f> Repository<'f> {
             repository.read(id);
         }
         repository
+    }
+
+    fn empty(files: &'f Files) -> Self {
+        Self { files, asked: RefCell::default(), objects: BTreeMap::new(), places: BTreeMap::new() }
     }
 
     /// Reads an object, after what it rests on.
@@ -329,6 +336,7 @@ impl<'f> Repository<'f> {
     }
 
     fn content(&self, kind: u8, level: u8, id: &Id) -> &[u8] {
+        self.asked.borrow_mut().push(*id);
         let (found_kind, found_level, content) = &self.objects[id];
         assert_eq!((*found_kind, *found_level), (kind, level));
         content
@@ -484,6 +492,33 @@ impl<'f> Repository<'f> {
         }
         entries
     }
+}
+
+/// Section 12: what an archive of the snapshot of this name holds.
+pub(crate) fn archive(name: &str, archive: &[u8]) -> Snapshot {
+    let mut fields = Fields(archive);
+    assert_eq!((fields.take(8), fields.u32()), (&b"SRarchiv"[..], 1));
+    let len = fields.u32() as usize;
+    let file = fields.take(len);
+    let files = Files::new();
+    let mut repository = Repository::empty(&files);
+    let mut ids = Vec::new();
+    while fields.0.starts_with(b"SRo1") {
+        let len = 56 + u32::from_le_bytes(fields.0[12..16].try_into().unwrap()) as usize;
+        let stored = fields.take(len);
+        let id: Id = stored[16..48].try_into().unwrap();
+        repository.objects.insert(id, read_object(id, stored, None));
+        ids.push(id);
+    }
+    assert_eq!((fields.take(8), fields.u64()), (&b"SRarcend"[..], ids.len() as u64));
+    assert!(fields.0.is_empty());
+    let snapshot = repository.snapshot(name, file);
+    assert!(snapshot.file["tracking"].is_null());
+    // They lie in the order in which this reader asks for them, but for the schema, which it asks for last.
+    let mut asked = repository.asked.take();
+    asked.rotate_right(snapshot.file["schema"].as_array().unwrap().len());
+    assert_eq!(ids, asked);
+    snapshot
 }
 
 /// Section 6: kind, level and content of an object, with those of its base.

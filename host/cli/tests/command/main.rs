@@ -1,10 +1,12 @@
 //! The command as its users run it: as a process.
 #![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
+mod archive;
 mod bad_input;
 mod config;
 mod confined;
 mod damage;
+mod diff;
 mod drill;
 mod forget;
 mod interrupt;

@@ -45,6 +45,7 @@ mod writer;
 
 pub use check::check_file;
 pub use contain::is_contained;
+pub use publish::Partial;
 pub use sink::RedbSink;
 pub use store::RedbStore;
 pub use text::{key_from_text, to_text};

@@ -1,4 +1,4 @@
-//! The file of a restore: made beside its final name, and put under it only when it is whole.
+//! A new file, of a restore say: made beside its final name, and put under it only when it is whole.
 
 use super::fault::io_fault;
 use crate::{Error, ErrorCode, Result};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A file in the making. Dropped unpublished, it is removed.
 #[derive(Debug)]
-pub(super) struct Partial {
+pub struct Partial {
     target: PathBuf,
     partial: PathBuf,
     overwrite: bool,
@@ -16,8 +16,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Makes `TARGET.partial` for the user alone. One that an interrupted restore left is replaced.
-    pub(super) fn create(target: &Path, overwrite: bool) -> Result<(Self, File)> {
+    /// Makes `TARGET.partial` for the user alone. One that an interrupted run left is replaced.
+    pub fn create(target: &Path, overwrite: bool) -> Result<(Self, File)> {
         let mut name = target.as_os_str().to_owned();
         name.push(".partial");
         let mut this = Self { target: target.to_owned(), partial: name.into(), overwrite, published: true };
@@ -77,27 +77,28 @@ impl Partial {
     fn remove_leftover(&self) -> Result<()> {
         let shown = self.partial.display();
         if fs::symlink_metadata(&self.partial).is_ok_and(|found| found.is_file()) && locked(&self.partial) {
-            return Err(Error::new(ErrorCode::Busy, format!("another restore is writing {shown}")));
+            return Err(Error::new(ErrorCode::Busy, format!("another run is writing {shown}")));
         }
         match fs::remove_file(&self.partial) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(io_fault(&format!("removing {shown}, left by an interrupted restore"), &error))
+                Err(io_fault(&format!("removing {shown}, left by an interrupted run"), &error))
             }
             _ => Ok(()),
         }
     }
 
     /// Makes the content durable.
-    pub(super) fn sync(&self) -> Result<()> {
+    pub fn sync(&self) -> Result<()> {
         let sync = || File::open(&self.partial)?.sync_all();
         sync().map_err(|error| io_fault(&format!("syncing {}", self.partial.display()), &error))
     }
 
     /// Puts the file under its final name, durably.
-    pub(super) fn publish(mut self) -> Result<()> {
+    pub fn publish(mut self) -> Result<()> {
         self.check_target()?;
-        let failed =
-            |error: io::Error| io_fault(&format!("moving the database to {}", self.target.display()), &error);
+        let failed = |error: io::Error| {
+            io_fault(&format!("moving what was made to {}", self.target.display()), &error)
+        };
         if self.overwrite {
             fs::rename(&self.partial, &self.target).map_err(failed)?;
         } else {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, ResourceAny};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use super::bindings::strongroom::backup::progress;
@@ -47,28 +47,29 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// An instance that sees this directory and what it was granted. `memory` is shared with the other instances of
+    /// An instance that sees this directory, if any, and what it was granted. `memory` is shared with the other instances of
     /// the run.
     pub(crate) fn new(
         sandbox: &Sandbox,
-        dir: &Path,
-        access: Access,
+        dir: Option<(&Path, Access)>,
         grants: &Arc<Grants>,
         memory: &Memory,
     ) -> Result<Self> {
         let inner = sandbox.inner();
         let budgets = &inner.budgets;
         let stderr = Printed::kept(budgets.log_bytes);
-        let permissions = match access {
-            Access::Read => FsPerms::ReadOnly,
-            Access::Write => FsPerms::ReadWrite,
-        };
         let mut wasi = WasiCtxBuilder::new();
         // Before the directory, which takes a copy of it.
         wasi.allow_blocking_current_thread(true);
         wasi.stderr(stderr.clone());
-        wasi.preopened_dir(dir, "/backups", permissions)
-            .map_err(|e| Error::new(ErrorCode::Io, format!("cannot open {}: {e:#}", dir.display())))?;
+        if let Some((dir, access)) = dir {
+            let permissions = match access {
+                Access::Read => FsPerms::ReadOnly,
+                Access::Write => FsPerms::ReadWrite,
+            };
+            wasi.preopened_dir(dir, "/backups", permissions)
+                .map_err(|e| Error::new(ErrorCode::Io, format!("cannot open {}: {e:#}", dir.display())))?;
+        }
         let mut store = store(&inner.engine, inner.interrupts, &mut wasi, grants, budgets, memory);
         match inner.pre.instantiate(&mut store) {
             Ok(engine) => Ok(Self { store, engine, stderr, budgets: budgets.clone() }),
@@ -96,11 +97,43 @@ impl Instance {
         call(self.engine.strongroom_kv_kv_store(), &mut self.store).map_err(|e| self.failed(&e))
     }
 
+    /// Calls what the engine exports of archives.
+    pub(crate) fn with_archives<T>(
+        &mut self,
+        call: impl FnOnce(&Archives, &mut Store<State>) -> wasmtime::Result<std::result::Result<T, wit::Error>>,
+    ) -> Result<T> {
+        match call(self.engine.strongroom_backup_archive(), &mut self.store) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(e)) => Err(e.into()),
+            Err(e) => Err(self.failed(&e)),
+        }
+    }
+
+    /// Calls what the engine exports of differences.
+    pub(crate) fn with_diffs<T>(
+        &mut self,
+        call: impl FnOnce(&Diffs, &mut Store<State>) -> wasmtime::Result<std::result::Result<T, wit::Error>>,
+    ) -> Result<T> {
+        match call(self.engine.strongroom_backup_diff(), &mut self.store) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(e)) => Err(e.into()),
+            Err(e) => Err(self.failed(&e)),
+        }
+    }
+
+    /// Lets the engine clear away what it holds for the host.
+    pub(crate) fn drop_resource(&mut self, resource: ResourceAny) {
+        // After a trap it cannot; then the next run does.
+        let _ = resource.resource_drop(&mut self.store);
+    }
+
     fn failed(&self, e: &wasmtime::Error) -> Error {
         failure(e, ENGINE, &self.stderr.contents(), &self.budgets, UNHARMED)
     }
 }
 
+pub(crate) use super::bindings::exports::strongroom::backup::archive::Guest as Archives;
+pub(crate) use super::bindings::exports::strongroom::backup::diff::Guest as Diffs;
 pub(crate) use super::bindings::exports::strongroom::kv::kv_store::Guest as Snapshots;
 
 impl Drop for Instance {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
+pub(crate) use bindings::exports::strongroom::backup::diff as wit_diff;
 pub(crate) use bindings::exports::strongroom::backup::engine as wit;
 pub(crate) use bindings::exports::strongroom::kv::kv_store::{
     Error as SnapshotError, ErrorCode as SnapshotErrorCode, Guest as SnapshotStores, Table as SnapshotTable,
@@ -107,6 +108,11 @@ impl Sandbox {
             Access::Read => Walls::closed().reading(dir),
             Access::Write => Walls::closed().writing(dir),
         }
+    }
+
+    /// The walls of a job that has no directory.
+    pub(crate) fn no_doors(&self) -> Walls {
+        if self.0.landlock { Walls::closed() } else { Walls::none() }
     }
 
     pub(crate) fn inner(&self) -> &Inner {

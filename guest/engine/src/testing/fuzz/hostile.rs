@@ -121,7 +121,7 @@ fn backup(vault: &MemoryVault, job: &Job) -> Result<Snapshot> {
     crate::publish(vault, &draft.state)
 }
 
-fn repository(input: &mut Input<'_>) -> Result<MemoryVault> {
+pub(super) fn repository(input: &mut Input<'_>) -> Result<MemoryVault> {
     let vault = MemoryVault::default();
     crate::repository::prepare(&vault)?;
     let mut stock = Stock::open(&vault, "x")?;
