@@ -80,7 +80,7 @@ fn no_types(tables: usize) -> Vec<(String, String)> {
 }
 
 fn verified(vault: &MemoryVault) -> Verified {
-    verify(vault, None, Depth::Data, &Silent).unwrap()
+    crate::testing::verify(vault, None, Depth::Data, &Silent).unwrap()
 }
 
 fn assert_damaged(vault: &MemoryVault) {

@@ -7,7 +7,7 @@ use strongroom::{
     Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repair, Repaired,
     Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
-use strongroom_command::host;
+use strongroom_command::{host, usage};
 
 /// A repository as the library has it.
 pub(crate) struct Native<'h> {
@@ -23,14 +23,13 @@ impl Native<'_> {
 }
 
 impl host::Repository for Native<'_> {
-    fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
+    fn backup(&self, wanted: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
         let policy = crate::policy::load(self.host, wanted.policy)?;
         if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
-            let message = format!(
+            return Err(usage(format!(
                 "policy {} decides nothing about a backup: it exports neither select nor admit",
                 policy.name()
-            );
-            return Err(Error::new(ErrorCode::Invalid, message));
+            )));
         }
         let store = Arc::new(RedbStore::open(wanted.database)?);
         let mut backup = strongroom::Backup::new()
@@ -50,7 +49,7 @@ impl host::Repository for Native<'_> {
             backup = backup.threads(threads);
         }
         self.host.confine(&[], &[self.repository.dir()])?;
-        self.repository.backup(&store, &backup)
+        Ok(self.repository.backup(&store, &backup)?)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {

@@ -16,7 +16,7 @@ pub type Target = fn(&[u8]);
 /// All targets by name. Each has a folder of that name in `fuzz/corpus` and a file in `fuzz/fuzz_targets`.
 ///
 /// The archive of `export` comes here as soon as there is one.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("object", engine::object),
     ("pack", engine::pack),
     ("script", engine::script),
@@ -27,6 +27,8 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("name", engine::name),
     ("hostile", engine::hostile),
     ("history", engine::history),
+    ("repair", engine::repair),
+    ("protocol", engine::protocol),
     ("host_frames", frames::host_frames),
     ("position", text::position),
     ("rules", rules::rules),

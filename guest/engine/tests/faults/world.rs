@@ -120,7 +120,7 @@ impl Promises {
         assert!(listed.1.is_empty(), "{:?}", listed.1);
         let names: BTreeSet<String> = listed.0.iter().map(|snapshot| snapshot.name.clone()).collect();
         assert!(self.reported.is_subset(&names), "there are {names:?} of {:?}", self.reported);
-        for damage in strongroom_engine::verify(disk, None, Depth::Data, &Silent).unwrap().damage {
+        for damage in strongroom_engine::testing::verify(disk, None, Depth::Data, &Silent).unwrap().damage {
             let known = damage.snapshots.iter().all(|name| self.hurt.contains(name)) && !self.hurt.is_empty();
             assert!(known, "{damage:?}");
         }

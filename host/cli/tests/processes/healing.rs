@@ -28,9 +28,9 @@ fn next_backup_heals(place: &Place, what: &str) {
     let ran = place.run("backup app.redb --name next");
     assert_eq!(ran.code, Some(0), "{what}: {ran:?}");
     let verified = place.run("verify --read-data --json --repo backups");
+    assert_eq!(verified.code, Some(0), "{what}: {verified:?}");
     for line in lines(std::str::from_utf8(&verified.stdout).unwrap()) {
-        let harmless = line["type"] != "damage" || line["snapshots"] == serde_json::json!([]);
-        assert!(harmless, "{what}: {line}");
+        assert!(line["type"] == "warning" || line["damage"] == 0, "{what}: {line}");
     }
     for name in ["next", "first"] {
         let restored = place.run(&format!("restore {name} out.redb --force --repo backups"));
@@ -39,8 +39,7 @@ fn next_backup_heals(place: &Place, what: &str) {
     }
     let pruned = place.run("prune --max-unused 0 --repo backups");
     assert_eq!(pruned.code, Some(0), "{what}: {pruned:?}");
-    let verified = place.run("verify --read-data --repo backups");
-    assert_eq!(verified.code, Some(0), "{what}, after a prune: {verified:?}");
+    place.ok("verify --read-data --repo backups");
 }
 
 #[test]
