@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Comparison, Decision, Depth, Error, ErrorCode, Forget, Prune, Pruned, RedbStore, Repair, Repaired,
-    Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Comparison, Decision, Depth, Forget, Policy, Prune, Pruned, RedbStore, Repair, Repaired, Repository,
+    Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::{host, usage};
 
@@ -16,6 +16,28 @@ pub(crate) struct Native<'h> {
 }
 
 impl Native<'_> {
+    fn back_up(&self, wanted: &host::Backup<'_>, policy: &Policy) -> Result<Snapshot> {
+        let store = Arc::new(RedbStore::open(wanted.database)?);
+        let mut backup = strongroom::Backup::new()
+            .name(wanted.name)
+            .source(wanted.source)
+            .override_permissions(wanted.override_permissions)
+            .policy(policy)
+            .accept(wanted.accept)
+            .full_scan(wanted.full_scan);
+        if let Some(position) = wanted.position {
+            backup = backup.position(position);
+        }
+        if !wanted.tables.is_empty() {
+            backup = backup.tables(wanted.tables);
+        }
+        if let Some(threads) = wanted.threads {
+            backup = backup.threads(threads);
+        }
+        self.host.confine(&[], &[self.repository.dir()])?;
+        self.repository.backup(&store, &backup)
+    }
+
     /// The command needs nothing but the repository from here on, and that to read.
     fn reads(&self) -> Result<()> {
         self.host.confine(&[self.repository.dir()], &[])
@@ -31,25 +53,7 @@ impl host::Repository for Native<'_> {
                 policy.name()
             )));
         }
-        let store = Arc::new(RedbStore::open(wanted.database)?);
-        let mut backup = strongroom::Backup::new()
-            .name(wanted.name)
-            .source(wanted.source)
-            .override_permissions(wanted.override_permissions)
-            .policy(&policy)
-            .accept(wanted.accept)
-            .full_scan(wanted.full_scan);
-        if let Some(position) = wanted.position {
-            backup = backup.position(position);
-        }
-        if !wanted.tables.is_empty() {
-            backup = backup.tables(wanted.tables);
-        }
-        if let Some(threads) = wanted.threads {
-            backup = backup.threads(threads);
-        }
-        self.host.confine(&[], &[self.repository.dir()])?;
-        Ok(self.repository.backup(&store, &backup)?)
+        Ok(self.back_up(wanted, &policy)?)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {

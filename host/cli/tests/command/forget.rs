@@ -92,6 +92,6 @@ fn not_all_of_them_are_forgotten_by_a_slip() {
 fn a_policy_that_fails_keeps_everything_and_the_command_says_so() {
     let place = with_days();
     let ran = place.run("forget --keep-daily 3 --policy-fuel 1 --set max-loss=101");
-    ran.failed(1, &["more than 100 percent", "all snapshots of this source are kept"]);
+    ran.failed(1, &["more than 100 percent", "all snapshots of app are kept"]);
     assert_eq!(names(&place).len(), 10);
 }
