@@ -52,9 +52,7 @@ pub fn repair(data: &[u8]) {
     assert!(files(&vault) == before, "a second repair changed something");
 
     for source in 0..2 {
-        let Some((_, store)) =
-            made.values().filter(|(job, _)| job.source == self::source(source)).next_back()
-        else {
+        let Some((_, store)) = made.values().rfind(|(job, _)| job.source == self::source(source)) else {
             continue;
         };
         let name = format!("next {source}");
@@ -187,7 +185,7 @@ fn restorable(vault: &MemoryVault, made: &Made) -> Tables {
     let mut all = Tables::new();
     for (name, (_, store)) in made {
         for table in store.tables.keys() {
-            if let Some(restored) = restore(vault, name, Some(&[table.clone()])) {
+            if let Some(restored) = restore(vault, name, Some(std::slice::from_ref(table))) {
                 all.extend(restored.into_iter().map(|(table, entries)| ((name.clone(), table), entries)));
             }
         }
