@@ -19,7 +19,7 @@ struct Effort {
     step: usize,
 }
 
-const SHORT: Effort = Effort { again: 100, step: 7 };
+const SHORT: Effort = Effort { again: 25, step: 7 };
 const LONG: Effort = Effort { again: 12, step: 1 };
 
 const EFFECTS: [Effect; 4] = [Effect::Io, Effect::IoButDone, Effect::Full, Effect::ShortRead];
