@@ -154,7 +154,7 @@ pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send + 
 /// The engine's verbs on one repository.
 pub trait Repository {
     /// Backs up.
-    fn backup(&self, backup: &Backup<'_>) -> Result<Snapshot>;
+    fn backup(&self, backup: &Backup<'_>) -> anyhow::Result<Snapshot>;
     /// All snapshots.
     fn snapshots(&self) -> Result<Snapshots>;
     /// The one snapshot that is meant: a name, the beginning of an id, or `latest`.

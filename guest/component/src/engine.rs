@@ -210,6 +210,7 @@ impl wit::Guest for Component {
             objects: verified.objects,
             bytes: verified.bytes,
             damage: verified.damage.into_iter().map(Into::into).collect(),
+            warnings: verified.warnings.into_iter().map(Into::into).collect(),
         })
     }
 

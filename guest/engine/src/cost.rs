@@ -297,7 +297,7 @@ fn mean(written: &[u64]) -> u64 {
 fn an_increment_of_one_row_writes_little_and_all_of_it_comes_back() {
     let (written, vault) = measure(20_000, 1, 70);
     assert!(mean(&written) < 4_000, "{}", mean(&written));
-    let verified = crate::verify(&vault, None, crate::Depth::Data, &Silent).unwrap();
+    let verified = crate::testing::verify(&vault, None, crate::Depth::Data, &Silent).unwrap();
     assert!(verified.damage.is_empty() && verified.snapshots == 71, "{:?}", verified.damage);
 }
 
@@ -305,7 +305,7 @@ fn an_increment_of_one_row_writes_little_and_all_of_it_comes_back() {
 fn an_increment_of_a_share_of_the_rows_writes_no_more_than_a_few_times_that() {
     let (written, vault) = measure(20_000, 200, 25);
     assert!(mean(&written) < 5 * 200 * VALUE as u64, "{}", mean(&written));
-    let verified = crate::verify(&vault, None, crate::Depth::Data, &Silent).unwrap();
+    let verified = crate::testing::verify(&vault, None, crate::Depth::Data, &Silent).unwrap();
     assert!(verified.damage.is_empty() && verified.snapshots == 26, "{:?}", verified.damage);
 }
 

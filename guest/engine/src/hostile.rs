@@ -80,7 +80,7 @@ fn no_types(tables: usize) -> Vec<(String, String)> {
 }
 
 fn verified(vault: &MemoryVault) -> Verified {
-    verify(vault, None, Depth::Data, &Silent).unwrap()
+    crate::testing::verify(vault, None, Depth::Data, &Silent).unwrap()
 }
 
 fn assert_damaged(vault: &MemoryVault) {
@@ -171,6 +171,99 @@ fn a_node_of_which_another_table_lies_is_looked_at_once_as_well() {
     let tables: Vec<&str> = damage.iter().flat_map(|damage| &damage.tables).map(String::as_str).collect();
     assert_eq!(tables.len(), 5, "{damage:?}");
     assert!(!tables.contains(&"z"), "{damage:?}");
+}
+
+/// A table that says of a node what is so, and one after it that says something else of it, on each level.
+#[test]
+fn a_lie_about_a_node_that_was_seen_before_is_damage() {
+    for level in 0..=3u8 {
+        for (items, entries, bytes) in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, u64::MAX, 0)] {
+            for lie_first in [false, true] {
+                let make = |put: &mut dyn Put| {
+                    let id = put.put(Kind::Node { level: 0 }, LEAF).unwrap();
+                    let mut node = Ref { id, items: 1, entries: 1, bytes: 2, rank: 6 };
+                    for level in 1..=level {
+                        let mut content = Vec::new();
+                        (0..3).for_each(|_| node.encode(&mut content));
+                        let id = put.put(Kind::Node { level }, &content).unwrap();
+                        node =
+                            Ref { id, items: 3, entries: node.entries * 3, bytes: node.bytes * 3, rank: 6 };
+                    }
+                    let lie = Ref {
+                        items: node.items + items,
+                        entries: node.entries.wrapping_add(entries),
+                        bytes: node.bytes + bytes,
+                        ..node
+                    };
+                    let nodes = if lie_first { [lie, node, lie] } else { [node, lie, node] };
+                    let tables = nodes.into_iter().zip(["a", "b", "c"]);
+                    tables.map(|(node, name)| table(name, Some(Root { level, node }))).collect()
+                };
+                let vault = repository(make, no_types(3), None);
+                let liars: &[&str] = if lie_first { &["a", "c"] } else { &["b"] };
+                let damage = verified(&vault).damage;
+                assert!(damage.len() == 1 && damage[0].tables == liars, "{level}: {damage:?}");
+                // Of a leaf that is not read, only that two say something else of it can be known.
+                let damage = verify(&vault, None, Depth::Structure, &Silent).unwrap().damage;
+                let tables = damage.iter().flat_map(|damage| &damage.tables);
+                let known = tables.eq(if level == 0 && lie_first { &liars[1..] } else { liars });
+                assert!(known, "{level}: {damage:?}");
+                assert!(
+                    !crate::repair::repair(&vault, Default::default(), &Silent).unwrap().is_whole()
+                        || level == 0
+                );
+            }
+        }
+    }
+}
+
+/// An object that one table has as a node and another as a node of another level, or as a piece of a value.
+#[test]
+fn an_object_is_of_one_kind_wherever_it_is_named() {
+    let spilled = |id: Id, len: u32| {
+        let fields = [u32::MAX, 8 + 1 + 2 * 32, 1, len].map(u32::to_le_bytes);
+        [fields.as_flattened(), b"k", &id.0, &id.0].concat()
+    };
+    let leaf_of = |put: &mut dyn Put, content: &[u8], bytes: u64| {
+        let id = put.put(Kind::Node { level: 0 }, content).unwrap();
+        Root { level: 0, node: Ref { id, items: 1, entries: 1, bytes, rank: 6 } }
+    };
+    let piece = [7; 262_144];
+    let first: &dyn Fn(&mut dyn Put) -> Root = &|put| {
+        let id = put.put(Kind::Blob, &piece).unwrap();
+        leaf_of(put, &spilled(id, 2 * 262_144), 1 + 2 * 262_144)
+    };
+    // The same piece, said to be shorter where it stands last.
+    let shorter: &dyn Fn(&mut dyn Put) -> Root = &|put| {
+        let id = put.put(Kind::Blob, &piece).unwrap();
+        leaf_of(put, &spilled(id, 262_145), 1 + 262_145)
+    };
+    let leaf: &dyn Fn(&mut dyn Put) -> Root = &|put| leaf_of(put, LEAF, 2);
+    let leaf_as_node: &dyn Fn(&mut dyn Put) -> Root = &|put| Root { level: 1, ..leaf(put) };
+    let leaf_as_piece: &dyn Fn(&mut dyn Put) -> Root = &|put| {
+        let id = leaf(put).node.id;
+        leaf_of(put, &spilled(id, 2 * 262_144), 1 + 2 * 262_144)
+    };
+    for (one, other) in [(first, shorter), (leaf, leaf_as_node), (leaf, leaf_as_piece)] {
+        for roots in [[one, other], [other, one]] {
+            let wrong = if std::ptr::eq(roots[1], other) { "b" } else { "a" };
+            let make = |put: &mut dyn Put| {
+                let names = ["a", "b"].into_iter().zip(roots);
+                names.map(|(name, root)| table(name, Some(root(put)))).collect()
+            };
+            let vault = repository(make, no_types(2), None);
+            let damage = verified(&vault).damage;
+            assert!(!damage.is_empty() && damage.iter().all(|damage| damage.tables == [wrong]), "{damage:?}");
+            let opened = crate::open(&vault, "x").unwrap();
+            for name in ["a", "b"] {
+                let read = opened.entries(name, 0, 1).and_then(|mut entries| {
+                    let read = std::iter::repeat_with(|| crate::Bytes::read(&mut entries, 1 << 20));
+                    read.take(4).collect::<Result<Vec<_>, _>>()
+                });
+                assert_eq!(read.is_err(), name == wrong, "restore and verify agree");
+            }
+        }
+    }
 }
 
 /// One entry at the end, and before it as many leaves without any as nobody can go through.

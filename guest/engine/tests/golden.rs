@@ -246,7 +246,7 @@ fn the_golden_repository_is_read_by_whoever_knows_the_format() {
     // By the engine.
     let vault = MemoryVault::default();
     files.iter().for_each(|(path, content)| vault.put(path, content.clone()));
-    let verified = strongroom_engine::verify(&vault, None, Depth::Data, &Silent).unwrap();
+    let verified = strongroom_engine::testing::verify(&vault, None, Depth::Data, &Silent).unwrap();
     assert!(verified.damage.is_empty() && verified.snapshots as usize == contents().len(), "{verified:?}");
     for (name, _, store) in contents() {
         let mut restored = Restored::new();

@@ -102,8 +102,8 @@ fn globs(tables: &[String]) -> Option<Vec<String>> {
     (!tables.is_empty()).then(|| tables.to_vec())
 }
 
-impl host::Repository for Repository {
-    fn backup(&self, backup: &host::Backup<'_>) -> Result<Snapshot> {
+impl Repository {
+    fn back_up(&self, backup: &host::Backup<'_>) -> Result<Snapshot> {
         control::grant_store(&backup.database.to_string_lossy())?;
         if let Some(at) = backup.position {
             // Nothing is made for a backup that cannot be named.
@@ -129,6 +129,12 @@ impl host::Repository for Repository {
             let draft = engine::seal(&plan, &receipts?)?;
             Ok(engine::publish(&draft)?.into())
         })
+    }
+}
+
+impl host::Repository for Repository {
+    fn backup(&self, backup: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
+        Ok(self.back_up(backup)?)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::SystemTime;
 
-use strongroom::{Damage, Decision, Error, ErrorCode, Judged, Retention, TimeZone};
+use strongroom::{Damage, Decision, Error, ErrorCode, Judged, PolicyFailure, Retention, TimeZone};
 use strongroom_command::{Forgetting, PolicyArgs, Session, Side, Table, forget, usage};
 use strongroom_core::text::visible;
 
@@ -97,7 +97,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         }
         let names: Vec<String> = plan.to_forget().into_iter().map(str::to_owned).collect();
         let kept = plan.snapshots.len() - names.len();
-        (names, Some(kept), plan.failures.into_iter().next().map(|failure| failure.error))
+        (names, Some(kept), failure(plan.failures))
     } else {
         (args.names.clone(), None, None)
     };
@@ -107,6 +107,24 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
         Some(e) => Err(e.into()),
         None => Ok(()),
     }
+}
+
+/// What to fail with, if the policy failed over some source. What else it said over others is a warning.
+fn failure(failures: Vec<PolicyFailure>) -> Option<Error> {
+    let mut said: Vec<(Error, Vec<String>)> = Vec::new();
+    for PolicyFailure { source, error, .. } in failures {
+        match said.iter_mut().find(|(of, _)| of.to_string() == error.to_string()) {
+            Some((_, sources)) => sources.push(visible(&source)),
+            None => said.push((error, vec![visible(&source)])),
+        }
+    }
+    let mut said = said.into_iter().map(|(error, sources)| {
+        let message = format!("{error}; all snapshots of {} are kept", sources.join(", "));
+        Error::new(error.code(), message)
+    });
+    let first = said.next();
+    said.for_each(|other| tracing::warn!("{other}"));
+    first
 }
 
 /// Every snapshot, with verdict and reason.

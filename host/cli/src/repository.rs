@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Archived, Comparison, Decision, Depth, Error, ErrorCode, Forget, Import, Prune, Pruned, RedbStore,
-    Repair, Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Decision, Depth, Error, ErrorCode, Forget, Import, Policy, Prune, Pruned,
+    RedbStore, Repair, Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
-use strongroom_command::host;
+use strongroom_command::{host, usage};
 
 /// A repository as the library has it.
 pub(crate) struct Native<'h> {
@@ -17,28 +17,13 @@ pub(crate) struct Native<'h> {
 }
 
 impl Native<'_> {
-    /// The command needs nothing but the repository from here on, and that to read.
-    fn reads(&self) -> Result<()> {
-        self.host.confine(&[self.repository.dir()], &[])
-    }
-}
-
-impl host::Repository for Native<'_> {
-    fn backup(&self, wanted: &host::Backup<'_>) -> Result<Snapshot> {
-        let policy = crate::policy::load(self.host, wanted.policy)?;
-        if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
-            let message = format!(
-                "policy {} decides nothing about a backup: it exports neither select nor admit",
-                policy.name()
-            );
-            return Err(Error::new(ErrorCode::Invalid, message));
-        }
+    fn back_up(&self, wanted: &host::Backup<'_>, policy: &Policy) -> Result<Snapshot> {
         let store = Arc::new(RedbStore::open(wanted.database)?);
         let mut backup = strongroom::Backup::new()
             .name(wanted.name)
             .source(wanted.source)
             .override_permissions(wanted.override_permissions)
-            .policy(&policy)
+            .policy(policy)
             .accept(wanted.accept)
             .full_scan(wanted.full_scan);
         if let Some(position) = wanted.position {
@@ -52,6 +37,24 @@ impl host::Repository for Native<'_> {
         }
         self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.backup(&store, &backup)
+    }
+
+    /// The command needs nothing but the repository from here on, and that to read.
+    fn reads(&self) -> Result<()> {
+        self.host.confine(&[self.repository.dir()], &[])
+    }
+}
+
+impl host::Repository for Native<'_> {
+    fn backup(&self, wanted: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
+        let policy = crate::policy::load(self.host, wanted.policy)?;
+        if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
+            return Err(usage(format!(
+                "policy {} decides nothing about a backup: it exports neither select nor admit",
+                policy.name()
+            )));
+        }
+        Ok(self.back_up(wanted, &policy)?)
     }
 
     fn snapshots(&self) -> Result<Snapshots> {

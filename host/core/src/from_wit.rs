@@ -115,6 +115,7 @@ macro_rules! from_wit {
                     verified.objects = from.objects;
                     verified.bytes = from.bytes;
                     verified.damage = from.damage.into_iter().map(Into::into).collect();
+                    verified.warnings = from.warnings.into_iter().map(Into::into).collect();
                     verified
                 }
             }

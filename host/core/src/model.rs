@@ -107,8 +107,11 @@ pub struct Verified {
     pub objects: u64,
     /// Stored bytes that were read and hashed.
     pub bytes: u64,
-    /// What is wrong.
+    /// What costs some snapshot something, and snapshot files that cannot be read.
     pub damage: Vec<Damage>,
+    /// Files that are not what was written, of which nothing that is needed is lost: what lies in them is read all the
+    /// same, or lies elsewhere too.
+    pub warnings: Vec<Note>,
 }
 
 /// What a prune did; of a dry run, what it would do.

@@ -14,7 +14,7 @@ use strongroom_engine::testing::fuzz as engine;
 pub type Target = fn(&[u8]);
 
 /// All targets by name. Each has a folder of that name in `fuzz/corpus` and a file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("object", engine::object),
     ("pack", engine::pack),
     ("script", engine::script),
@@ -26,6 +26,8 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("hostile", engine::hostile),
     ("history", engine::history),
     ("archive", engine::archive),
+    ("repair", engine::repair),
+    ("protocol", engine::protocol),
     ("host_frames", frames::host_frames),
     ("position", text::position),
     ("rules", rules::rules),

@@ -147,7 +147,8 @@ impl wit::Guest for Hostile {
             entries: Some(u64::MAX),
             what: "\x1b]0;owned\x07".to_owned(),
         }];
-        Ok(wit::Verified { snapshots: u32::MAX, objects: u64::MAX, bytes: u64::MAX, damage })
+        let warnings = vec![wit::Note { file: "\x1b[2J".to_owned(), what: "\x1b]0;owned\x07".to_owned() }];
+        Ok(wit::Verified { snapshots: u32::MAX, objects: u64::MAX, bytes: u64::MAX, damage, warnings })
     }
 }
 

@@ -104,8 +104,9 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         accept: args.accept,
         full_scan: args.full_scan,
     };
-    let done = session.go_on().and_then(|()| repository.backup(&backup));
-    let snapshot = done.map_err(explain)?;
+    session.go_on().map_err(explain)?;
+    let explained = |e: anyhow::Error| e.downcast::<Error>().map_or_else(|e| e, |e| explain(e).into());
+    let snapshot = repository.backup(&backup).map_err(explained)?;
     session.bar.clear();
     let took = started.elapsed();
     if session.json() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use strongroom_core::{Comparison, Damage, Depth, Difference, Error, ErrorCode, Verified};
+use strongroom_core::{Comparison, Damage, Depth, Difference, Error, ErrorCode, Note, Verified};
 
 use crate::session::{Session, stdout};
 use strongroom_core::text::{counted, duration, size, visible};
@@ -25,7 +25,9 @@ EXAMPLES:
     strongroom verify latest --against app.redb
         whether the database is as it was then
 
-The exit code is 12 if something is wrong, and 1 if the database is not the same.")]
+The exit code is 12 if a snapshot is not whole, and 1 if the database is not the same. Damage that costs no snapshot
+anything, because what lies in the file lies elsewhere too or is read all the same, is a warning: the exit code is 0,
+and `repair` puts it right.")]
 pub(crate) struct Args {
     /// Only what this snapshot needs: a name, the beginning of an id, or `latest`
     snapshot: Option<String>,
@@ -138,6 +140,7 @@ struct Done {
     objects: u64,
     bytes: u64,
     damage: usize,
+    warnings: usize,
     /// Of the snapshots that can be read.
     whole: u32,
     seconds: f64,
@@ -165,21 +168,37 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         for damage in &verified.damage {
             session.print_json("damage", damage)?;
         }
-        let Verified { snapshots, objects, bytes, ref damage, .. } = verified;
+        for warning in &verified.warnings {
+            session.print_json("warning", warning)?;
+        }
+        let Verified { snapshots, objects, bytes, ref damage, ref warnings, .. } = verified;
         let (seconds, whole) = (started.elapsed().as_secs_f64(), whole(&verified));
         session.print_json(
             "verified",
-            &Done { snapshots, objects, bytes, damage: damage.len(), whole, seconds },
+            &Done {
+                snapshots,
+                objects,
+                bytes,
+                damage: damage.len(),
+                warnings: warnings.len(),
+                whole,
+                seconds,
+            },
         )?;
     } else {
         print_damage(&verified.damage)?;
+        for Note { file, what, .. } in &verified.warnings {
+            session.say(format!("warning: {}: {}", visible(file), visible(what)))?;
+        }
         let read = if depth == Depth::Structure {
             String::new()
         } else {
             format!("  {} read", size(verified.bytes))
         };
-        let found = if verified.damage.is_empty() {
+        let found = if verified.damage.is_empty() && verified.warnings.is_empty() {
             "no damage".to_owned()
+        } else if verified.damage.is_empty() {
+            format!("all whole, {}", counted(verified.warnings.len() as u64, "warning"))
         } else {
             format!("DAMAGED, {} whole", counted(whole(&verified).into(), "snapshot"))
         };

@@ -190,6 +190,6 @@ fn from_bytes<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T> 
     thing.ok_or_else(|| Error::invalid(format!("this {what} is not one that this component made")))
 }
 
-fn checksum(what: &str, bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(what: &str, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, xxh3_64(what.as_bytes()))
 }

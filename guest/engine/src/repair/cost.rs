@@ -14,8 +14,8 @@ use crate::progress::Progress;
 use crate::snapshot::{self, Snapshot};
 use crate::tracking;
 use crate::tree::item::{Items, PIECE};
-use crate::tree::node::{Ref, refs};
-use crate::verify::Seen;
+use crate::tree::node::{Ref, Sums, refs};
+use crate::verify::{Claim, Seen, Sight};
 
 /// Lost objects that are listed; of the others it is only said how many they are, at least.
 const LOST_MAX: usize = 10_000;
@@ -58,7 +58,8 @@ pub(super) fn of(snapshots: &[Snapshot], places: &Places<'_>, progress: &dyn Pro
         (walk.snapshot, walk.table, walk.turn) = (number, None, walk.turn + 1);
         advance(progress, 0)?;
         for id in &snapshot.schema {
-            walk.object(Kind::Schema, id, false, "piece of the schema", None)?;
+            let claim = Claim::of_kind(Kind::Schema);
+            walk.object(Kind::Schema, id, claim, false, "piece of the schema", None)?;
         }
         if catalog::id(snapshot.root) != snapshot.id {
             walk.lose(&snapshot.id, "list of tables", None);
@@ -163,77 +164,91 @@ impl Walk<'_, '_> {
             Kind::Node { level: 0 } => ("leaf", Some(node.entries)),
             _ => ("node", Some(node.entries)),
         };
-        let content = match self.object(kind, &node.id, open, what, entries)? {
+        let claim = Claim::of_node(kind, node);
+        let content = match self.object(kind, &node.id, claim, open, what, entries)? {
             Object::Lost => return Ok(false),
             Object::Known => return Ok(true),
             Object::Read(content) => content,
         };
-        let whole = match (kind, kind.below()) {
-            (_, Some(below)) => self.below(below, node, &content),
-            (Kind::Catalog { .. }, None) => self.tables(node, &content),
-            (Kind::Tracking { .. }, None) => self.baselines(node, &content),
-            _ => self.pieces(node, &content),
+        let looked = match (kind, kind.below()) {
+            (_, Some(below)) => self.below(below, &content),
+            (Kind::Catalog { .. }, None) => self.tables(&content),
+            (Kind::Tracking { .. }, None) => self.baselines(&content),
+            _ => self.pieces(&content),
         };
-        let whole = match whole {
+        let (sums, mut whole) = match looked {
             // It is what was written, and that makes no sense.
-            Err(e) if e.code == Code::Damaged => {
-                self.lose(&node.id, what, entries);
-                false
-            }
-            whole => whole?,
+            Err(e) if e.code == Code::Damaged => (None, false),
+            looked => looked?,
         };
-        if !whole {
+        if whole {
+            self.spoilt.remove(&node.id);
+        } else {
             self.spoilt.insert(node.id, self.turn);
         }
-        Ok(whole)
-    }
-
-    fn below(&mut self, kind: Kind, node: &Ref, content: &[u8]) -> Result<bool> {
-        node.check(refs(content)?.map(|below| (below.entries, below.bytes)))?;
-        let mut whole = true;
-        for below in refs(content)? {
-            whole &= self.node(kind, &below)?;
+        let truth = sums.map_or(Claim::NONE, |sums| Claim::new(kind, sums));
+        self.seen.was_read(kind, &node.id, truth);
+        if truth != claim {
+            self.lose(&node.id, what, entries);
+            whole = false;
         }
         Ok(whole)
     }
 
-    fn tables(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
-        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
-        leaf.check_leaf(&items)?;
+    /// What a node holds, and whether all below it is there; so do the next three.
+    fn below(&mut self, kind: Kind, content: &[u8]) -> Result<(Option<Sums>, bool)> {
+        let below: Vec<Ref> = refs(content)?.collect();
         let mut whole = true;
-        for item in items {
-            let table = catalog::table(&item)?;
+        for node in &below {
+            whole &= self.node(kind, node)?;
+        }
+        Ok((Sums::of_nodes(&below), whole))
+    }
+
+    fn tables(&mut self, content: &[u8]) -> Result<(Option<Sums>, bool)> {
+        let items = Items::new(content).collect::<Result<Vec<_>>>()?;
+        let mut whole = true;
+        for item in &items {
+            let table = catalog::table(item)?;
             (self.table, self.turn) = (Some(table.name.into()), self.turn + 1);
             if let Some(root) = table.root {
                 whole &= self.node(Kind::Node { level: root.level }, &root.node)?;
             }
             self.table = None;
         }
-        Ok(whole)
+        Ok((Sums::of_items(&items), whole))
     }
 
-    fn baselines(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+    fn baselines(&mut self, content: &[u8]) -> Result<(Option<Sums>, bool)> {
         let items = Items::new(content).collect::<Result<Vec<_>>>()?;
-        leaf.check_leaf(&items)?;
         let mut whole = true;
-        for item in items {
-            let (_, tracked) = tracking::tracked(&item)?;
+        for item in &items {
+            let (_, tracked) = tracking::tracked(item)?;
             if let Some(root) = tracked.track.baseline.flatten() {
                 whole &= self.node(Kind::Baseline { level: root.level }, &root.node)?;
             }
         }
-        Ok(whole)
+        Ok((Sums::of_items(&items), whole))
     }
 
-    fn pieces(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+    fn pieces(&mut self, content: &[u8]) -> Result<(Option<Sums>, bool)> {
         let items = Items::new(content).collect::<Result<Vec<_>>>()?;
-        leaf.check_leaf(&items)?;
         let mut whole = true;
-        for (id, _) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
-            let piece = self.object(Kind::Blob, &id, false, "piece of a large key or value", Some(1))?;
-            whole &= !matches!(piece, Object::Lost);
+        for (id, len) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
+            const PIECE: &str = "piece of a large key or value";
+            match self.object(Kind::Blob, &id, Claim::of_piece(len), false, PIECE, Some(1))? {
+                Object::Lost => whole = false,
+                Object::Known => {}
+                Object::Read(content) => {
+                    self.seen.was_read(Kind::Blob, &id, Claim::of_piece(content.len()));
+                    if content.len() != len {
+                        self.lose(&id, PIECE, Some(1));
+                        whole = false;
+                    }
+                }
+            }
         }
-        Ok(whole)
+        Ok((Sums::of_items(&items), whole))
     }
 
     /// Looks at an object; it is read if what is below it has to be known.
@@ -241,13 +256,19 @@ impl Walk<'_, '_> {
         &mut self,
         kind: Kind,
         id: &Id,
+        claim: Claim,
         open: bool,
         what: &'static str,
         entries: Option<u64>,
     ) -> Result<Object> {
-        let new = self.seen.insert(kind, id);
+        let sight = self.seen.look(kind, id, Some(claim));
+        let open = open || sight == Sight::Doubtful;
         match self.spoilt.get(id) {
-            None if !new => return Ok(Object::Known),
+            _ if sight == Sight::Lie => {
+                self.lose(id, what, entries);
+                return Ok(Object::Lost);
+            }
+            None if sight == Sight::Known => return Ok(Object::Known),
             // All that it costs this table is noted.
             Some(when) if *when == self.turn => return Ok(Object::Lost),
             _ => {}

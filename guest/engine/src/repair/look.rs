@@ -104,7 +104,7 @@ impl Look<'_, '_> {
         for file in unreadable {
             self.salvaged(file.file.clone(), Is::Snapshot)?;
         }
-        Ok(())
+        self.wrong_deltas()
     }
 
     /// Reads a pack by its list.
@@ -114,19 +114,47 @@ impl Look<'_, '_> {
         list.sort_unstable_by_key(|entry| entry.offset);
         let rotten = self.rotten(file.as_ref(), &list).place(pack.path())?;
         self.found.objects += list.len() as u64;
-        if self.found.bad.len() + rotten.len() > self.bad_max {
+        self.leave_out(number, &rotten)
+    }
+
+    /// What was found damaged in a pack that stays.
+    fn leave_out(&mut self, number: usize, damaged: &[Entry]) -> Result<()> {
+        let pack = self.places.listings.packs[number].pack;
+        let riddled = self.found.bad.len() + damaged.len() > self.bad_max;
+        if riddled && !damaged.is_empty() && self.places.states[number] == State::Sound {
             self.places.states[number] = State::Riddled;
             self.found.spoilt.push(Spoilt { path: pack.path(), is: Is::Pack(number) });
         }
         let mut listed = 0;
-        for entry in &rotten {
+        for entry in damaged {
             listed += u64::from(self.places.except(number, entry)?);
             if self.places.states[number] == State::Sound {
                 self.found.bad.insert((entry.id, pack.id));
             }
         }
         if listed > 0 {
-            self.found.rotten.insert(number, listed);
+            *self.found.rotten.entry(number).or_default() += listed;
+        }
+        Ok(())
+    }
+
+    /// Deltas that are as they lie there what somebody wrote, and give something else than they should.
+    fn wrong_deltas(&mut self) -> Result<()> {
+        let (vault, listings) = (self.places.vault, self.places.listings);
+        for (number, held) in listings.packs.iter().enumerate() {
+            if self.places.states[number] != State::Sound {
+                continue;
+            }
+            let (_, list) = pack::entries(vault, held.pack.id)?;
+            let path = held.pack.path();
+            let mut wrong = Vec::new();
+            for entry in list.iter().filter(|entry| !self.found.bad.contains(&(entry.id, held.pack.id))) {
+                if self.places.is_wrong(&path, entry)? {
+                    wrong.push(*entry);
+                }
+            }
+            self.leave_out(number, &wrong)?;
+            advance(self.progress, 0)?;
         }
         Ok(())
     }

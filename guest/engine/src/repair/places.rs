@@ -35,6 +35,15 @@ pub(super) enum State {
     Useless,
 }
 
+/// What comes of reading an object.
+enum Gives {
+    Content(Kind, Vec<u8>),
+    /// It is not what was written.
+    Wrong,
+    /// What it rests on does not come back.
+    Nothing,
+}
+
 /// All that was found out by reading everything.
 pub(super) struct Places<'a> {
     pub(super) vault: &'a dyn Vault,
@@ -187,30 +196,46 @@ impl<'a> Places<'a> {
         kind.map_or(Ok(false), |kind| self.has(kind, &entry.id))
     }
 
-    /// What lies here, if it is this object and comes back, with what it rests on from wherever that comes back. Every one
-    /// rests on one of a lesser depth, so this ends.
+    /// What lies here, if it is this object and comes back.
     pub(super) fn read_at(&self, path: &str, entry: &Entry) -> Result<Option<(Kind, Vec<u8>)>> {
+        Ok(match self.give(path, entry)? {
+            Gives::Content(kind, content) => Some((kind, content)),
+            Gives::Wrong | Gives::Nothing => None,
+        })
+    }
+
+    /// Whether a delta is not what was written, which shows where what it rests on comes back.
+    pub(super) fn is_wrong(&self, path: &str, entry: &Entry) -> Result<bool> {
+        Ok(!entry.mark.is_whole() && matches!(self.give(path, entry)?, Gives::Wrong))
+    }
+
+    /// What an object gives that is said to lie here, with what it rests on from wherever that comes back. Every one rests on
+    /// one of a lesser depth, so this ends.
+    fn give(&self, path: &str, entry: &Entry) -> Result<Gives> {
         let stored = self.stored(path, entry)?;
         let link = match Stored::parse(&stored).and_then(|stored| Link::new(&stored)) {
-            Err(e) if e.code == Code::Damaged => return Ok(None),
+            Err(e) if e.code == Code::Damaged => return Ok(Gives::Wrong),
             link => link?,
         };
         if (link.id, link.mark) != (entry.id, entry.mark) {
-            return Ok(None);
+            return Ok(Gives::Wrong);
         }
         let content = match link.base {
             None => link.body,
             Some(base) => {
                 let Some(old) = self.read_below(link.kind, &base, link.mark.depth())? else {
-                    return Ok(None);
+                    return Ok(Gives::Nothing);
                 };
                 match delta::apply(&link.body, &old, link.len) {
-                    Err(e) if e.code == Code::Damaged => return Ok(None),
+                    Err(e) if e.code == Code::Damaged => return Ok(Gives::Wrong),
                     content => content?,
                 }
             }
         };
-        Ok(object::check(link.kind, link.id, &content).is_ok().then_some((link.kind, content)))
+        Ok(match object::check(link.kind, link.id, &content) {
+            Ok(()) => Gives::Content(link.kind, content),
+            Err(_) => Gives::Wrong,
+        })
     }
 
     /// All places of an object that are as they were written, those where it has the least depth first.

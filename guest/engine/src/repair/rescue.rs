@@ -48,15 +48,21 @@ fn one(
 ) -> Result<Rescued> {
     let path = &spoilt.path;
     let file = places.vault.open(path)?;
-    let mut salvaged = salvage(places.vault, path)?;
+    let salvaged = salvage(places.vault, path)?;
     let useless = matches!(spoilt.is, Is::Pack(number) if places.states[number] == State::Useless);
+    let mut right = Vec::new();
+    for entry in salvaged.entries {
+        if !places.is_wrong(path, &entry)? {
+            right.push(entry);
+        }
+    }
     let mut rescued = Rescued {
-        objects: salvaged.entries.len() as u64,
+        objects: right.len() as u64,
         copied: 0,
         spare: salvaged.complete && (!useless || file.len()? == 0),
     };
-    salvaged.entries.sort_unstable_by_key(|entry| entry.offset);
-    for entry in salvaged.entries {
+    right.sort_unstable_by_key(|entry| entry.offset);
+    for entry in right {
         match packer.held(&entry.id) {
             Some(held) if will_do(&held, &entry) => continue,
             _ if places.stays(&entry)? => continue,

@@ -1,13 +1,14 @@
 //! Packs in which more is damaged than can be noted.
 
 use super::{Repair, run};
+use crate::Depth;
 use crate::delta::Base;
 use crate::id::{Id, Kind};
 use crate::index::{self, Change};
 use crate::pack::{self, Packer};
 use crate::progress::Silent;
 use crate::testing::MemoryVault;
-use crate::verify::{Depth, verify};
+use crate::testing::verify;
 
 /// Three packs of three objects each, of which one is damaged; the same is in the first and, whole, in the third one.
 fn riddled() -> (MemoryVault, Vec<Id>) {

@@ -125,9 +125,11 @@ impl Store for ModelStore {
 
     fn scan(&self, table: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Box<dyn Bytes + '_>> {
         let entries = &self.table(table)?.entries;
-        let at = |mark: &[u8]| usize::from_le_bytes(mark.try_into().expect("a mark of this store"));
-        let (from, to) = (from.map_or(0, at), to.map_or(entries.len(), at));
-        Ok(Box::new(Scan { store: self, packed: ModelTable::packed(&entries[from..to]), at: 0 }))
+        let at = |mark: &[u8]| mark.try_into().ok().map(usize::from_le_bytes);
+        let (from, to) = (from.map_or(Some(0), at), to.map_or(Some(entries.len()), at));
+        let entries = from.zip(to).and_then(|(from, to)| entries.get(from..to));
+        let entries = entries.ok_or_else(|| Error::invalid("this mark is not one of this store"))?;
+        Ok(Box::new(Scan { store: self, packed: ModelTable::packed(entries), at: 0 }))
     }
 
     fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {

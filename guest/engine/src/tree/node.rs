@@ -45,21 +45,60 @@ impl Ref {
     }
 }
 
+/// How much a node holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// How many items it has.
+    pub items: u32,
+    /// How many entries lie below it.
+    pub entries: u64,
+    /// How many bytes their keys and values have.
+    pub bytes: u64,
+}
+
+impl Sums {
+    /// Of items given as entries and bytes below each; `None`: more than can be counted.
+    fn of(items: impl Iterator<Item = (u64, u64)>) -> Option<Self> {
+        let mut sums = Self { items: 0, entries: 0, bytes: 0 };
+        for (entries, bytes) in items {
+            sums = Self {
+                items: sums.items.checked_add(1)?,
+                entries: sums.entries.checked_add(entries)?,
+                bytes: sums.bytes.checked_add(bytes)?,
+            };
+        }
+        Some(sums)
+    }
+
+    /// Of a leaf with these items.
+    pub(crate) fn of_items(items: &[Item<'_>]) -> Option<Self> {
+        Self::of(items.iter().map(|item| (1, u64::from(item.key.len()) + u64::from(item.value.len()))))
+    }
+
+    /// Of a node above these.
+    pub(crate) fn of_nodes(nodes: &[Ref]) -> Option<Self> {
+        Self::of(nodes.iter().map(|node| (node.entries, node.bytes)))
+    }
+}
+
 impl Ref {
+    /// How much the node is said to hold.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums { items: self.items, entries: self.entries, bytes: self.bytes }
+    }
+
     /// Fails unless the leaf with these items is what is said of it.
     pub(crate) fn check_leaf(&self, items: &[Item<'_>]) -> Result<()> {
-        self.check(items.iter().map(|item| (1, u64::from(item.key.len()) + u64::from(item.value.len()))))
+        self.check_sums(Sums::of_items(items))
     }
 
     /// Fails unless the node's items, given as entries and bytes below each, are what is said of it.
     pub(crate) fn check(&self, items: impl Iterator<Item = (u64, u64)>) -> Result<()> {
-        let mut sums = Some((0u32, 0u64, 0u64));
-        for (entries, bytes) in items {
-            sums = sums.and_then(|(n, e, b)| {
-                Some((n.checked_add(1)?, e.checked_add(entries)?, b.checked_add(bytes)?))
-            });
-        }
-        if sums != Some((self.items, self.entries, self.bytes)) {
+        self.check_sums(Sums::of(items))
+    }
+
+    fn check_sums(&self, sums: Option<Sums>) -> Result<()> {
+        if sums != Some(self.sums()) {
             return Err(Error::damaged(format!("node {} does not hold what is said of it", self.id)));
         }
         Ok(())

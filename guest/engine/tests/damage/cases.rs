@@ -92,7 +92,7 @@ impl Figures {
         if self.cases.is_multiple_of(self.also.repair) {
             crate::repair::check(repository, vault, what, &restorable);
         }
-        let damage = match strongroom_engine::verify(vault, None, Depth::Data, &Silent) {
+        let damage = match strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent) {
             Ok(verified) => verified.damage,
             Err(e) => {
                 let known = matches!(e.code, Code::Damaged | Code::NewerFormat | Code::NoRepository);

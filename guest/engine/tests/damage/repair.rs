@@ -27,7 +27,7 @@ fn tables(repository: &Repository, vault: &MemoryVault, what: &str) -> BTreeSet<
 
 /// The snapshots that a verify finds damaged, and what it says that costs no snapshot anything.
 fn damage(vault: &MemoryVault) -> Option<(BTreeSet<String>, Vec<String>)> {
-    let damage = strongroom_engine::verify(vault, None, Depth::Data, &Silent).ok()?.damage;
+    let damage = strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent).ok()?.damage;
     let others = damage.iter().filter(|damage| damage.snapshots.is_empty()).map(|damage| damage.file.clone());
     let others = others.collect();
     Some((damage.into_iter().flat_map(|damage| damage.snapshots).collect(), others))

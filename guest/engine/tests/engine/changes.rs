@@ -420,8 +420,9 @@ fn what_was_lost_is_scanned_for() {
     for path in crate::common::files(&vault, "packs") {
         strongroom_engine::Vault::remove(&vault, &path).unwrap();
     }
-    let damaged =
-        |name: &str| strongroom_engine::verify(&vault, Some(name), Depth::Data, &Silent).unwrap().damage;
+    let damaged = |name: &str| {
+        strongroom_engine::testing::verify(&vault, Some(name), Depth::Data, &Silent).unwrap().damage
+    };
     assert!(!damaged("a").is_empty());
     for (source, name, store) in [("one", "d", &store), ("two", "e", &other)] {
         let snapshot = try_backup(&vault, store, &of(source, name)).unwrap();

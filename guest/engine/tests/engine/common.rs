@@ -58,12 +58,12 @@ pub(crate) fn restore(vault: &dyn Vault, which: &str) -> Result<Restored> {
 }
 
 pub(crate) fn verify(vault: &dyn Vault) -> Verified {
-    strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap()
+    strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent).unwrap()
 }
 
 /// Everything is whole, and this snapshot holds what the store holds.
 pub(crate) fn assert_holds(vault: &MemoryVault, which: &str, store: &ModelStore) {
-    let verified = strongroom_engine::verify(vault, Some(which), Depth::Data, &Silent).unwrap();
+    let verified = strongroom_engine::testing::verify(vault, Some(which), Depth::Data, &Silent).unwrap();
     assert!(verified.damage.is_empty(), "{:?}", verified.damage);
     assert!(restore(vault, which).unwrap() == store.tables, "{which} gave back something else");
 }

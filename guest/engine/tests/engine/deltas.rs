@@ -189,3 +189,40 @@ fn what_only_deltas_need_stays_as_long_as_they_do() {
     prune_as_announced(&vault, 0);
     assert_eq!(depths(&vault).keys().copied().collect::<Vec<_>>(), [0]);
 }
+
+/// A node on which another rests is looked at as a node too: what lies below it may be lost.
+#[test]
+fn verify_names_the_snapshots_that_do_not_restore_and_no_others() {
+    use std::collections::BTreeSet;
+    let whole = MemoryVault::default();
+    let before = rows(|_| 0);
+    // Leaves are gone, and nothing rests on them.
+    let mut after = rows(|n| u64::from(n == 1500));
+    after.tables.get_mut("table").unwrap().entries.drain(200..900);
+    for (name, store) in [("0", &before), ("1", &after), ("2", &before)] {
+        backup_with_deltas(&whole, store, &job(name, 1)).unwrap();
+    }
+    forget(&whole, &["0"]);
+    let (mut of_two_alone, mut found) = (0, BTreeSet::new());
+    for path in files(&whole, "packs") {
+        let pack = whole.get(&path).unwrap();
+        let end = pack.len() - 16;
+        let objects = u32::from_le_bytes(pack[end + 8..end + 12].try_into().unwrap()) as usize;
+        for entry in pack[end - 48 * objects..end].chunks(48) {
+            let at = u32::from_le_bytes(entry[32..36].try_into().unwrap()) as usize;
+            let vault = whole.deep_clone();
+            let mut bytes = pack.clone();
+            bytes[at + 60] ^= 1;
+            vault.put(&path, bytes);
+            let damage = verify(&vault).damage;
+            let named: BTreeSet<&str> =
+                damage.iter().flat_map(|damage| &damage.snapshots).map(String::as_str).collect();
+            let lost = ["1", "2"].into_iter().filter(|name| crate::common::restore(&vault, name).is_err());
+            let lost: BTreeSet<&str> = lost.collect();
+            assert_eq!(named, lost, "{damage:?}");
+            of_two_alone += usize::from(lost == BTreeSet::from(["2"]));
+            found.extend(lost);
+        }
+    }
+    assert!(of_two_alone > 3 && found.len() == 2, "{of_two_alone}, {found:?}");
+}

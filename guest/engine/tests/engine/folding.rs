@@ -139,7 +139,8 @@ fn what_lost_its_base_is_named_with_it_and_written_again() {
     let largest =
         files(&vault, "packs").into_iter().max_by_key(|path| vault.get(path).unwrap().len()).unwrap();
     vault.remove(&largest).unwrap();
-    let damage = strongroom_engine::verify(&vault, Some("4"), Depth::Structure, &Silent).unwrap().damage;
+    let damage =
+        strongroom_engine::testing::verify(&vault, Some("4"), Depth::Structure, &Silent).unwrap().damage;
     assert!(damage.iter().any(|damage| damage.what.contains("is a delta of object")), "{damage:?}");
     assert_eq!(restore(&vault, "4").unwrap_err().code, Code::Damaged);
     // All that the database still holds is written again, also what only lost its base.

@@ -78,7 +78,7 @@ fn any_bit_of_them_can_be_wrong() {
             damaged[at] ^= 1 << (at % 8);
             let copy = vault.deep_clone();
             copy.put(&path, damaged);
-            let verified = strongroom_engine::verify(
+            let verified = strongroom_engine::testing::verify(
                 &copy,
                 Some("two"),
                 strongroom_engine::Depth::Data,

@@ -89,7 +89,8 @@ fn a_run_can_be_stopped_at_any_question() {
     assert_holds(&vault, "new", &store);
     for (question, which) in [(1, "old"), (2, "new")] {
         let stop = StopAt(Cell::new(question));
-        let verified = strongroom_engine::verify(&vault, Some(which), strongroom_engine::Depth::Data, &stop);
+        let verified =
+            strongroom_engine::testing::verify(&vault, Some(which), strongroom_engine::Depth::Data, &stop);
         assert_eq!(verified.unwrap_err().code, Code::Cancelled);
     }
 }

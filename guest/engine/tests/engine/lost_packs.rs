@@ -133,3 +133,51 @@ fn a_snapshot_is_not_published_without_its_packs() {
     assert!(try_backup(&vault, &store, &job("x", 2)).is_ok());
     assert_holds(&vault, "x", &store);
 }
+
+/// Of a pack whose end was cut off, before and after a backup healed what that cost, and after a prune.
+#[test]
+fn what_is_left_of_a_healed_pack_is_a_warning_until_a_prune_or_a_repair() {
+    use strongroom_engine::{Depth, Repair, Silent, repair, verify};
+    let (whole, store) = (MemoryVault::default(), store(1));
+    backup(&whole, &store, "first", 1);
+    let path = files(&whole, "packs").into_iter().max_by_key(|path| whole.get(path).unwrap().len()).unwrap();
+    let pack = whole.get(&path).unwrap();
+    let found = |vault: &MemoryVault, depth| {
+        let verified = verify(vault, None, depth, &Silent).unwrap();
+        let names = |files: Vec<String>| files.into_iter().collect::<BTreeSet<_>>();
+        let damage = names(verified.damage.into_iter().map(|damage| damage.file).collect());
+        (damage, names(verified.warnings.into_iter().map(|note| note.file).collect()))
+    };
+    let (none, this) = (BTreeSet::new(), BTreeSet::from([path.clone()]));
+    for keep in [0, 40, pack.len() / 2] {
+        for depth in [Depth::Structure, Depth::Data] {
+            let vault = whole.deep_clone();
+            vault.put(&path, pack[..keep].to_vec());
+            assert!(found(&vault, depth).0.contains(&path), "{keep}");
+            backup(&vault, &store, "healed", 1);
+            // Of a file in which nothing is left nothing is said.
+            let left = if keep > 40 { this.clone() } else { none.clone() };
+            assert_eq!(found(&vault, depth), (none.clone(), left), "{keep}");
+            for prunes in [true, false] {
+                let vault = vault.deep_clone();
+                match prunes {
+                    true => drop(crate::common::prune(&vault, 0)),
+                    false => drop(repair(&vault, Repair::default(), &Silent).unwrap()),
+                }
+                assert_eq!(found(&vault, depth), (none.clone(), none.clone()), "{keep}");
+            }
+        }
+    }
+    // Where nothing is lost, nothing has to be healed.
+    let vault = whole.deep_clone();
+    vault.put(&path, pack[..pack.len() - 1].to_vec());
+    assert_eq!(found(&vault, Depth::Data), (none.clone(), this));
+    let index = files(&whole, "index").remove(0);
+    let mut bytes = whole.get(&index).unwrap();
+    bytes[100] ^= 1;
+    whole.put(&index, bytes);
+    assert_eq!(found(&whole, Depth::Data), (none.clone(), BTreeSet::from([index])));
+    // A snapshot file that cannot be read is a snapshot that is not there.
+    whole.put("snapshots/first.json", b"{".to_vec());
+    assert_eq!(found(&whole, Depth::Data).0, BTreeSet::from(["snapshots/first.json".to_owned()]));
+}

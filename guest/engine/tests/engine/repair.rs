@@ -48,7 +48,7 @@ fn restorable(vault: &MemoryVault, names: &[&str]) -> BTreeMap<(String, String),
 
 /// Which tables of which snapshots are damaged, as verify says; `None` if it refuses to look.
 fn hurt(vault: &MemoryVault) -> Option<BTreeSet<(String, String)>> {
-    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).ok()?;
+    let verified = strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent).ok()?;
     let mut hurt = BTreeSet::new();
     for damage in verified.damage {
         for snapshot in damage.snapshots {
@@ -63,7 +63,7 @@ fn hurt(vault: &MemoryVault) -> Option<BTreeSet<(String, String)>> {
 
 /// Nothing is wrong that has to do with no snapshot, but snapshot files that cannot be read.
 fn assert_tidy(vault: &MemoryVault) {
-    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+    let verified = strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent).unwrap();
     // What only the next backup wants to know is not made again.
     let others = verified.damage.iter().filter(|damage| !damage.what.contains("costs no data"));
     for damage in others.filter(|damage| damage.snapshots.is_empty()) {
@@ -175,6 +175,8 @@ enum Blow {
     Unfinished(Index),
     /// A pack comes back that was there once.
     Return(Index),
+    /// A delta in a pack makes something else, and its checksum is right.
+    Wrong(Index, Index),
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
@@ -193,6 +195,7 @@ fn blow() -> impl Strategy<Value = Blow> {
         1 => i().prop_map(Blow::Twin),
         1 => i().prop_map(Blow::Unfinished),
         3 => i().prop_map(Blow::Return),
+        2 => (i(), i()).prop_map(|(a, b)| Blow::Wrong(a, b)),
     ]
 }
 
@@ -255,9 +258,40 @@ impl Blow {
                     vault.put(path, pack.clone());
                 }
             }
+            Blow::Wrong(file, which) if !packs.is_empty() => {
+                let path = pick(file, &packs);
+                change(path, &|file| {
+                    let deltas = deltas(file);
+                    if let Some(last) = deltas.len().checked_sub(1) {
+                        wrong(file, deltas[which.index(last + 1)]);
+                    }
+                });
+            }
+            Blow::Wrong(..) => {}
             Blow::Unfinished(file) => vault.put("packs/tmp-0-0", vault.get(pick(file, &all)).unwrap()),
         }
     }
+}
+
+/// Where deltas seem to begin in a file, whatever it is.
+pub(crate) fn deltas(file: &[u8]) -> Vec<usize> {
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let is_delta = |at: &usize| {
+        file[*at..].starts_with(b"SRo1") && file.len() >= at + 56 && file[at + 7] > 0 && {
+            let payload = number(at + 12);
+            payload > 32 && payload <= file.len() - at - 56
+        }
+    };
+    (0..file.len()).filter(is_delta).collect()
+}
+
+/// The delta that begins there makes something else from now on; all checksums are right.
+pub(crate) fn wrong(file: &mut [u8], at: usize) {
+    let len = u32::from_le_bytes(file[at + 12..at + 16].try_into().unwrap()) as usize;
+    file[at + 56 + len - 1] ^= 1;
+    let header = xxhash_rust::xxh3::xxh3_64(&file[at..at + 48]);
+    let checksum = xxhash_rust::xxh3::xxh3_64_with_seed(&file[at + 56..at + 56 + len], header);
+    file[at + 48..at + 56].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// All that must hold of a repair, and of what comes after it.
@@ -322,8 +356,9 @@ fn check(world: &World, vault: &MemoryVault) {
         for name in [&next.name, &job.name] {
             let there = strongroom_engine::snapshots(vault).unwrap().0;
             if there.iter().any(|snapshot| snapshot.name == *name) {
-                let damage =
-                    strongroom_engine::verify(vault, Some(name), Depth::Data, &Silent).unwrap().damage;
+                let damage = strongroom_engine::testing::verify(vault, Some(name), Depth::Data, &Silent)
+                    .unwrap()
+                    .damage;
                 assert!(damage.is_empty(), "{name}: {damage:?}");
                 assert!(crate::common::restore(vault, name).unwrap() == store.tables);
             }

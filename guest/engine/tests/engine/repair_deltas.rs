@@ -6,7 +6,7 @@ use strongroom_engine::{Depth, Repair, Silent, Vault};
 use crate::common::{
     Random, assert_holds, files, job, one_table, prune_as_announced, restore, try_backup, verify,
 };
-use crate::repair::{content, repair_as_announced};
+use crate::repair::{content, deltas, repair_as_announced, wrong};
 
 fn rows(changed: Option<u32>) -> ModelStore {
     let row = |n: u32| {
@@ -58,7 +58,7 @@ fn rot(vault: &MemoryVault, (path, offset): &(String, usize)) {
 fn whole(vault: &MemoryVault) -> usize {
     let (there, _) = strongroom_engine::snapshots(vault).unwrap();
     let is_whole = |name: &str| {
-        strongroom_engine::verify(vault, Some(name), Depth::Data, &Silent).unwrap().damage.is_empty()
+        strongroom_engine::testing::verify(vault, Some(name), Depth::Data, &Silent).unwrap().damage.is_empty()
     };
     there.iter().filter(|snapshot| is_whole(&snapshot.name)).count()
 }
@@ -199,4 +199,51 @@ fn after_a_repair_with_a_loss_the_next_backup_scans() {
     assert_eq!((repaired.lost.len(), &repaired.lost[0].heals[..]), (1, &["test".to_owned()][..]));
     try_backup(&vault, &store, &job("after", 1)).unwrap();
     ["before", "after"].iter().for_each(|name| assert_holds(&vault, name, &store));
+}
+
+/// Its checksum is right, but it does not make what its id says.
+#[test]
+fn a_delta_that_makes_something_else_counts_as_absent() {
+    let (whole, snapshots) = fan();
+    let apart = MemoryVault::default();
+    try_backup(&apart, &rows(Some(153)), &job("apart", 1)).unwrap();
+    let copy = files(&apart, "packs").remove(0);
+    // The leaf of the newest snapshot: in the pack that was written for it, and with its list damaged as well.
+    let pack =
+        files(&whole, "packs").into_iter().filter(|path| !deltas(&whole.get(path).unwrap()).is_empty());
+    let own = |path: &String| {
+        let vault = whole.deep_clone();
+        vault.remove(path).unwrap();
+        restore(&vault, "s7").is_err() && restore(&vault, "s5").is_ok()
+    };
+    let path = pack.into_iter().find(own).unwrap();
+    for broken_list in [false, true] {
+        for copies in [false, true] {
+            let vault = whole.deep_clone();
+            let mut bytes = whole.get(&path).unwrap();
+            let leaf = deltas(&bytes).into_iter().find(|at| bytes[at + 4..at + 6] == [1, 0]).unwrap();
+            wrong(&mut bytes, leaf);
+            if broken_list {
+                *bytes.last_mut().unwrap() ^= 1;
+            }
+            vault.put(&path, bytes);
+            assert!(restore(&vault, "s7").is_err());
+            if copies {
+                vault.put(&copy, apart.get(&copy).unwrap());
+            }
+            let repaired = repair_as_announced(&vault).unwrap();
+            assert_eq!(repaired.whole, if copies { 8 } else { 7 }, "{repaired:#?}");
+            assert!(!repaired.mended.is_empty());
+            let again = repair_as_announced(&vault).unwrap();
+            assert!(again.mended.is_empty() && again.whole == repaired.whole, "{again:#?}");
+            try_backup(&vault, &snapshots[7].1, &job("next", 1)).unwrap();
+            snapshots
+                .iter()
+                .for_each(|(name, store)| assert!(restore(&vault, name).unwrap() == store.tables));
+            assert!(repair_as_announced(&vault).unwrap().is_whole());
+            prune_as_announced(&vault, 0);
+            assert!(verify(&vault).damage.is_empty());
+            snapshots.iter().for_each(|(name, store)| assert_holds(&vault, name, store));
+        }
+    }
 }

@@ -39,7 +39,7 @@ proptest! {
         prop_assert_eq!(digest.tables, opened.tables());
         for (vault, name) in [(&one, "a"), (&other, "b")] {
             prop_assert_eq!(&restore(vault, name).unwrap(), &store.tables);
-            let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+            let verified = strongroom_engine::testing::verify(vault, None, Depth::Data, &Silent).unwrap();
             prop_assert!(verified.damage.is_empty(), "{:?}", verified.damage);
         }
         let again = backup(&one, &store, "again", parts);

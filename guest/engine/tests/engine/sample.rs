@@ -6,7 +6,7 @@ use strongroom_engine::{Depth, Silent};
 use crate::common::{Random, backup, files, plain};
 
 fn verified(vault: &MemoryVault, permille: u32, day: u64) -> strongroom_engine::Verified {
-    strongroom_engine::verify(vault, None, Depth::Sample(permille, day), &Silent).unwrap()
+    strongroom_engine::testing::verify(vault, None, Depth::Sample(permille, day), &Silent).unwrap()
 }
 
 /// Leaves and pieces, of which only a share is read.
@@ -47,7 +47,7 @@ fn a_turn_reads_everything_once_and_each_day_a_share() {
     let vault = repository();
     let read = |permille, day| verified(&vault, permille, day).bytes;
     let always = read(0, 0);
-    let all = strongroom_engine::verify(&vault, None, Depth::Data, &Silent).unwrap().bytes;
+    let all = strongroom_engine::testing::verify(&vault, None, Depth::Data, &Silent).unwrap().bytes;
     for permille in [50, 100, 250] {
         for first in [0, 777, 19_999] {
             let days = u64::from(1000 / permille);

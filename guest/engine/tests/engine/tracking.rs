@@ -127,7 +127,8 @@ fn damage_to_it_costs_no_data() {
         assert!(damage[0].snapshots.is_empty() && damage[0].tables.is_empty(), "{damage:?}");
         assert!(damage[0].file == path && damage[0].what.contains("costs no data"), "{damage:?}");
         for name in ["1", "2"] {
-            let of_one = strongroom_engine::verify(&vault, Some(name), Depth::Data, &Silent).unwrap();
+            let of_one =
+                strongroom_engine::testing::verify(&vault, Some(name), Depth::Data, &Silent).unwrap();
             assert!(of_one.damage.is_empty());
         }
         // A prune is not kept from its work by it.

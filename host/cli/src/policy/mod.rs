@@ -6,8 +6,8 @@ mod simulate;
 mod time;
 
 use clap::Subcommand;
-use strongroom::{Error, ErrorCode, Policy, PolicyBudgets, Result, TimeZone};
-use strongroom_command::{PolicyArgs, Session, expand};
+use strongroom::{Policy, PolicyBudgets, TimeZone};
+use strongroom_command::{PolicyArgs, Session, expand, usage};
 
 pub(crate) use keep::Keep;
 pub(crate) use time::clock;
@@ -49,7 +49,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
 }
 
 /// The policy that is asked for, with its settings.
-pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
+pub(crate) fn load(native: &Native, args: &PolicyArgs) -> anyhow::Result<Policy> {
     let mut budgets = PolicyBudgets::default();
     if let Some(millions) = args.policy_fuel {
         budgets = budgets.fuel(u64::from(millions) * 1_000_000).fuel_per_item(0);
@@ -60,7 +60,7 @@ pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
     let builder = Policy::builder().budgets(budgets);
     let mut policy = match &args.file {
         Some(file) => {
-            let file = expand(native, file).map_err(|e| Error::new(ErrorCode::Invalid, format!("{e:#}")))?;
+            let file = expand(native, file)?;
             // One in JavaScript or Python takes a while.
             builder
                 .on_compiling(|name| {
@@ -74,7 +74,7 @@ pub(crate) fn load(native: &Native, args: &PolicyArgs) -> Result<Policy> {
         policy = policy.setting(name, value);
     }
     if let Some(zone) = &args.time_zone {
-        policy = policy.time_zone(TimeZone::named(zone)?);
+        policy = policy.time_zone(TimeZone::named(zone).map_err(|e| usage(e.to_string()))?);
     }
     Ok(policy)
 }

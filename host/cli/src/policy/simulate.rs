@@ -46,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "POSITIONS", default_value_t = 1)]
     positions: u64,
 
+    /// How the names of the imagined snapshots begin; a dash and a number follow
+    #[arg(long, value_name = "NAME", default_value = "imagined")]
+    name: String,
+
     /// Draw a picture of it
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -95,6 +99,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     }
     let mut timeline = Timeline::new(args.every, args.length);
     timeline.positions = args.positions;
+    timeline.name.clone_from(&args.name);
     if let Some(every) = args.forget_every {
         timeline.forget_every = every;
     }

@@ -109,7 +109,12 @@ impl Place {
         let ran = self.run(args);
         assert_eq!(ran.code, Some(0), "strongroom {args}: {ran:?}");
         assert_eq!(ran.stderr, "", "strongroom {args}");
-        String::from_utf8(ran.stdout).unwrap()
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(
+            !said.contains("warning: ") && !said.contains("\"type\":\"warning\""),
+            "strongroom {args}: {said}"
+        );
+        said
     }
 
     /// Runs the command, which must fail with this exit code and with a message that has all of these words in it.

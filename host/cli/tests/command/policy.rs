@@ -65,6 +65,11 @@ fn a_policy_is_tried_out() {
     let lines = place.json(run);
     assert_eq!(lines.len(), 11);
     assert_eq!(lines[10]["made"], 1441);
+    // By their names.
+    for (name, kept) in [("", 1), (" --name nightly", 31)] {
+        let lines = place.json(&format!("policy simulate --every 1d --for 30d --keep-name nightly-*{name}"));
+        assert_eq!(lines.len(), kept + 1, "{name}");
+    }
     place.fails("policy simulate --every 1h --for 60d", 2, &["everything is kept"]);
     place.fails("policy simulate --every 1 --for 60d --keep-last 1", 2, &["30min"]);
     place.fails("policy simulate --every 2h --for 1h --keep-last 1", 1, &["1 to 1,000,000 backups"]);

@@ -28,9 +28,9 @@ fn next_backup_heals(place: &Place, what: &str) {
     let ran = place.run("backup app.redb --name next");
     assert_eq!(ran.code, Some(0), "{what}: {ran:?}");
     let verified = place.run("verify --read-data --json --repo backups");
+    assert_eq!(verified.code, Some(0), "{what}: {verified:?}");
     for line in lines(std::str::from_utf8(&verified.stdout).unwrap()) {
-        let harmless = line["type"] != "damage" || line["snapshots"] == serde_json::json!([]);
-        assert!(harmless, "{what}: {line}");
+        assert!(line["type"] == "warning" || line["damage"] == 0, "{what}: {line}");
     }
     for name in ["next", "first"] {
         let restored = place.run(&format!("restore {name} out.redb --force --repo backups"));
@@ -39,8 +39,7 @@ fn next_backup_heals(place: &Place, what: &str) {
     }
     let pruned = place.run("prune --max-unused 0 --repo backups");
     assert_eq!(pruned.code, Some(0), "{what}: {pruned:?}");
-    let verified = place.run("verify --read-data --repo backups");
-    assert_eq!(verified.code, Some(0), "{what}, after a prune: {verified:?}");
+    place.ok("verify --read-data --repo backups");
 }
 
 #[test]
@@ -65,7 +64,14 @@ fn packs_that_are_gone_or_shorter_than_the_index_says_are_healed() {
             None => fs::remove_file(largest).unwrap(),
             Some(len) => fs::write(largest, &content[..len]).unwrap(),
         }
-        place.fails("verify --read-data --repo backups", 12, &["damaged"]);
+        if left == Some(content.len() - 1) {
+            // Only the end of its list: all that anybody needs is there.
+            let ran = place.run("verify --read-data --repo backups");
+            let said = String::from_utf8_lossy(&ran.stdout);
+            assert!(ran.code == Some(0) && said.contains("warning: packs/"), "{ran:?}");
+        } else {
+            place.fails("verify --read-data --repo backups", 12, &["damaged"]);
+        }
         next_backup_heals(&place, &format!("{left:?} of {} bytes", content.len()));
     }
 }

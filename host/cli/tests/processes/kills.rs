@@ -158,8 +158,8 @@ impl World {
         for (name, position) in &self.reported {
             assert_eq!(there.get(name.as_str()), Some(position), "{name} was reported");
         }
-        let damage = self.repository.verify(None, Depth::Data).unwrap().damage;
-        assert!(damage.is_empty(), "{damage:?}");
+        let verified = self.repository.verify(None, Depth::Data).unwrap();
+        assert!(verified.damage.is_empty() && verified.warnings.is_empty(), "{verified:?}");
         // All were read and hashed; what is new is restored as well, and one of the others.
         let again = self.random.below(there.len());
         for (number, (name, position)) in there.into_iter().enumerate() {

@@ -105,7 +105,7 @@ fn judge(policy: &Policy, now: i64, snapshots: Vec<Snapshot>) -> Result<(Vec<Jud
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(source, "{error}; all snapshots of this source are kept");
+                    tracing::info!(source, "{error}; all snapshots of this source are kept");
                     for i in members {
                         judged[i].reason = "the policy failed".to_owned();
                     }

@@ -27,12 +27,21 @@ pub struct Timeline {
     pub end: SystemTime,
     /// How far the database's position moves from one backup to the next.
     pub positions: u64,
+    /// How the names of the snapshots begin; a dash and a number follow.
+    pub name: String,
 }
 
 impl Timeline {
     /// A backup so often, for so long, until now; the policy is asked once a day.
     pub fn new(every: Duration, length: Duration) -> Self {
-        Self { every, length, forget_every: every.max(DAY), end: SystemTime::now(), positions: 1 }
+        Self {
+            every,
+            length,
+            forget_every: every.max(DAY),
+            end: SystemTime::now(),
+            positions: 1,
+            name: "imagined".to_owned(),
+        }
     }
 }
 
@@ -152,10 +161,11 @@ impl History<'_> {
     fn snapshot(&self, number: u64) -> Snapshot {
         let time = self.start + (number * self.timeline.every.as_secs()) as i64;
         let mut snapshot = Snapshot::default();
-        snapshot.name = format!("imagined-{number:06}");
+        let name = |number: u64| format!("{}-{number:06}", self.timeline.name);
+        snapshot.name = name(number);
         snapshot.id = format!("{number:064x}");
         snapshot.source = "imagined".to_owned();
-        snapshot.parent = number.checked_sub(1).map(|parent| format!("imagined-{parent:06}"));
+        snapshot.parent = number.checked_sub(1).map(name);
         snapshot.time = u64::try_from(time).unwrap_or(0);
         snapshot.position = Some(number.saturating_mul(self.timeline.positions));
         snapshot.tables = 10;

@@ -37,6 +37,31 @@ pub enum Effect {
     NoSync,
 }
 
+impl Effect {
+    /// Whether it is of any concern to this operation.
+    pub fn strikes(self, operation: Operation) -> bool {
+        match self {
+            Effect::Io | Effect::IoButDone => true,
+            Effect::Full => operation.takes_room,
+            Effect::ShortRead => operation.is_read,
+            Effect::NoSync => operation.is_sync,
+        }
+    }
+}
+
+/// What kind of operation it is, as far as faults make a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// It changes something, or makes a change durable.
+    pub changes: bool,
+    /// It takes room.
+    pub takes_room: bool,
+    /// It makes something durable.
+    pub is_sync: bool,
+    /// It reads what a file holds.
+    pub is_read: bool,
+}
+
 /// How often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
@@ -66,31 +91,30 @@ pub enum How {
 pub(super) struct Asked<'a> {
     doing: &'static str,
     path: &'a str,
-    changes: bool,
-    takes_room: bool,
-    is_sync: bool,
-    is_read: bool,
+    is: Operation,
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn look(doing: &'static str, path: &'a str) -> Self {
-        Self { doing, path, changes: false, takes_room: false, is_sync: false, is_read: false }
+        let is = Operation { changes: false, takes_room: false, is_sync: false, is_read: false };
+        Self { doing, path, is }
     }
 
     pub(super) fn change(doing: &'static str, path: &'a str) -> Self {
-        Self { changes: true, takes_room: true, ..Self::look(doing, path) }
+        let look = Self::look(doing, path);
+        Self { is: Operation { changes: true, takes_room: true, ..look.is }, ..look }
     }
 
     pub(super) fn frees(self) -> Self {
-        Self { takes_room: false, ..self }
+        Self { is: Operation { takes_room: false, ..self.is }, ..self }
     }
 
     pub(super) fn syncs(self) -> Self {
-        Self { is_sync: true, ..self }
+        Self { is: Operation { is_sync: true, ..self.is }, ..self }
     }
 
     pub(super) fn reads(self) -> Self {
-        Self { is_read: true, ..self }
+        Self { is: Operation { is_read: true, ..self.is }, ..self }
     }
 }
 
@@ -105,7 +129,7 @@ pub(super) struct Faults {
     fault: Option<Fault>,
     /// The kind of what was struck first.
     kind: Option<&'static str>,
-    pub(super) operations: u64,
+    pub(super) operations: Vec<Operation>,
     pub(super) changes: u64,
     pub(super) struck: Option<String>,
 }
@@ -116,11 +140,11 @@ impl Faults {
     }
 
     pub(super) fn judge(&mut self, asked: Asked<'_>) -> Verdict {
-        let number = self.operations;
+        let number = self.operations.len() as u64;
         let strikes = match self.fault {
             None => false,
             Some(Fault::Kill { before_change }) => {
-                self.struck.is_some() || (asked.changes && self.changes == before_change)
+                self.struck.is_some() || (asked.is.changes && self.changes == before_change)
             }
             Some(Fault::Fail { at, effect, repeat }) => {
                 let due = match (repeat, self.kind) {
@@ -128,16 +152,11 @@ impl Faults {
                     (Repeat::OfItsKind, Some(kind)) => kind == asked.doing,
                     (Repeat::OfItsKind | Repeat::Forever, _) => number >= at,
                 };
-                due && match effect {
-                    Effect::Io | Effect::IoButDone => true,
-                    Effect::Full => asked.takes_room,
-                    Effect::ShortRead => asked.is_read,
-                    Effect::NoSync => asked.is_sync,
-                }
+                due && effect.strikes(asked.is)
             }
         };
-        self.operations += 1;
-        self.changes += u64::from(asked.changes);
+        self.operations.push(asked.is);
+        self.changes += u64::from(asked.is.changes);
         if !strikes {
             return Verdict::Do(How::Well);
         }
@@ -154,7 +173,7 @@ impl Faults {
 fn outcome(effect: Effect, asked: Asked<'_>, number: u64, place: &str) -> Verdict {
     // Any number will do that differs from one operation to the next.
     let part = How::Part(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16);
-    let left = match (asked.doing, asked.is_sync) {
+    let left = match (asked.doing, asked.is.is_sync) {
         ("write", _) => Some(part),
         (_, true) => Some(How::Lost),
         _ => None,

@@ -18,7 +18,7 @@ mod turns;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-pub use fault::{Effect, Fault, How, Repeat};
+pub use fault::{Effect, Fault, How, Operation, Repeat};
 pub use power::{Data, Names, Survival};
 
 use crate::error::{Code, Error, Result};
@@ -69,7 +69,12 @@ impl Disk {
     /// Operations since [`begin`](Self::begin), and those among them that change something.
     pub fn counts(&self) -> (u64, u64) {
         let state = self.state();
-        (state.faults.operations, state.faults.changes)
+        (state.faults.operations.len() as u64, state.faults.changes)
+    }
+
+    /// All operations since [`begin`](Self::begin).
+    pub fn operations(&self) -> Vec<Operation> {
+        self.state().faults.operations.clone()
     }
 
     /// What the fault has struck: the first operation, in words.

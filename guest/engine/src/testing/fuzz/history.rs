@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use super::input::Input;
 use crate::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
-use crate::testing::{MemoryVault, ModelStore, ModelTable, Restored, RestoringSink};
+use crate::testing::{
+    Lie, MemoryVault, ModelStore, ModelTable, Restored, RestoringSink, Stream, Tells, Wrong,
+};
 use crate::{Code, Depth, Job, Prune, Result, Silent, Sink, Snapshot, Store, Vault};
 
 /// No history has more steps.
 const STEPS_MAX: usize = 24;
 
-/// Edits, backups in parts, restores, forgets and prunes of two databases that share a repository. Runs are killed, calls
-/// of the disk fail, the power fails.
+/// Edits, backups in parts and by what the databases say has changed, restores, forgets and prunes of two databases that
+/// share a repository. Runs are killed, calls of the disk fail, the power fails, a database says something impossible.
 ///
 /// Whatever comes: a snapshot that was reported is there and whole and restores to what its database held, its id is that
 /// of a first backup of the same data, and a run that nothing disturbs succeeds and leaves no garbage.
@@ -30,8 +32,8 @@ pub fn history(data: &[u8]) {
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Default)]
-struct Database {
-    rows: Rows,
+pub(super) struct Database {
+    pub(super) rows: Rows,
     /// Makes one more table.
     extra: bool,
 }
@@ -100,6 +102,7 @@ impl World {
         if input.rarely(3) {
             store.read_max = 1 + usize::from(input.u16());
         }
+        store.tells = tells(input);
         let fails = input.rarely(12);
         if fails {
             store.fails_after = Some(input.u16().into());
@@ -182,7 +185,7 @@ impl World {
         if !self.is_repository() {
             return;
         }
-        let verified = crate::verify(disk, None, depth, &Silent);
+        let verified = crate::testing::verify(disk, None, depth, &Silent);
         let mut damage = match verified {
             Err(e) if e.code == Code::NoRepository && self.promised.is_empty() => return,
             verified => verified.expect("a disk that does not fail is read").damage,
@@ -210,12 +213,35 @@ impl World {
         let names: Vec<String> = there.into_iter().map(|snapshot| snapshot.name).collect();
         crate::forget(&self.disk, &names, false).expect("a snapshot that is there is forgotten");
         crate::prune(&self.disk, EVERYTHING, &Silent).expect("nothing is in the way");
-        let left: Vec<String> = self.disk.files().into_iter().map(|(path, _)| path).collect();
+        let mut left: Vec<String> = self.disk.files().into_iter().map(|(path, _)| path).collect();
+        // That something was lost is remembered.
+        left.retain(|path| !path.starts_with("index/lost-"));
         assert_eq!(left, ["repository.json"]);
     }
 }
 
 const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false };
+
+/// How a store tells what changed, if it can; truly, or with a mistake that shows.
+pub(super) fn tells(input: &mut Input<'_>) -> Option<Tells> {
+    if input.below(3) == 0 {
+        return None;
+    }
+    let read_max = [0, 0, 1, 29, 1000][input.below(5)];
+    let lie = if input.rarely(6) { Some(lie(input)) } else { None };
+    let run = 1 + input.below(30) as u64;
+    Some(Tells { run, seed: input.u8().into(), wide: [0, 0, 2, 20][input.below(4)], read_max, lie })
+}
+
+fn lie(input: &mut Input<'_>) -> Lie {
+    let stream = [Stream::Entries, Stream::Baseline][input.below(2)];
+    let wrong = [Wrong::Zero, Wrong::More, Wrong::Fewer, Wrong::Unknown, Wrong::Missing, Wrong::Cut];
+    match input.below(8) {
+        0 => Lie::CannotTell,
+        1 => Lie::Fails(1 + u32::from(input.u8()) % 60, [Code::Io, Code::Unsupported][input.below(2)]),
+        _ => Lie::Edits(stream, u32::from(input.u8()) % 40, wrong[input.below(6)]),
+    }
+}
 
 fn is_index(path: &str) -> bool {
     path.starts_with("index/")
@@ -233,7 +259,7 @@ fn fault(input: &mut Input<'_>) -> Option<Fault> {
     }
 }
 
-fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
+pub(super) fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
     Job {
         name,
         source: format!("source {source}"),
@@ -250,7 +276,7 @@ fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
     }
 }
 
-fn backup(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Result<Snapshot> {
+pub(super) fn backup(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Result<Snapshot> {
     let plan = crate::prepare(vault, store, job, &Silent)?;
     let copy = |part| crate::copy(vault, store, &plan.state, part, &Silent);
     let receipts = (0..plan.parts).map(copy).collect::<Result<Vec<_>>>()?;
@@ -270,7 +296,7 @@ fn restore(disk: &Disk, name: &str) -> Restored {
 
 impl Database {
     /// One way in which applications change their data.
-    fn edit(&mut self, input: &mut Input<'_>) {
+    pub(super) fn edit(&mut self, input: &mut Input<'_>) {
         let rows = &mut self.rows;
         match input.below(8) {
             // Rows, dense or far apart.
@@ -316,7 +342,7 @@ impl Database {
         }
     }
 
-    fn store(&self) -> ModelStore {
+    pub(super) fn store(&self) -> ModelStore {
         let pairs = self.rows.iter().take(60).map(|(key, value)| {
             let short = &value[..value.len().min(20)];
             (key[..1].to_vec(), [short, key].concat())

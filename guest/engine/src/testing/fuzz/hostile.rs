@@ -51,7 +51,7 @@ pub fn hostile(data: &[u8]) {
         folding: crate::Folding { files: 3, ..Default::default() },
     };
     backup(&vault, &job).expect("whatever is there, a backup is made");
-    let sound = crate::verify(&vault, Some("sound"), Depth::Data, &Silent).expect("memory is read");
+    let sound = crate::testing::verify(&vault, Some("sound"), Depth::Data, &Silent).expect("memory is read");
     assert!(sound.damage.is_empty(), "{:?}", sound.damage);
 
     let pruned = crate::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent);
@@ -81,7 +81,7 @@ impl Progress for Limited {
 }
 
 fn verify(vault: &MemoryVault, depth: Depth) -> Vec<Damage> {
-    crate::verify(vault, None, depth, &Silent).expect("memory is read").damage
+    crate::testing::verify(vault, None, depth, &Silent).expect("memory is read").damage
 }
 
 fn restore(vault: &MemoryVault) -> Result<Restored> {

@@ -13,6 +13,8 @@ mod name;
 mod node;
 mod object;
 mod pack;
+mod protocol;
+mod repair;
 mod script;
 mod snapshot;
 
@@ -25,5 +27,7 @@ pub use name::name;
 pub use node::node;
 pub use object::object;
 pub use pack::pack;
+pub use protocol::protocol;
+pub use repair::repair;
 pub use script::script;
 pub use snapshot::snapshot;

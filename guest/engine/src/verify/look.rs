@@ -1,7 +1,9 @@
-//! Looks whether everything is there that the snapshots need.
+//! Goes through snapshots from above.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::seen::{Claim, Seen, Sight};
+use super::{Damage, Depth, Verified};
 use crate::catalog::{self, Table};
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
@@ -9,130 +11,12 @@ use crate::index::Location;
 use crate::objects::Objects;
 use crate::pack;
 use crate::progress::{Progress, advance};
-use crate::repository;
+use crate::repair::Note;
 use crate::snapshot::{self, Snapshot};
 use crate::tracking;
 use crate::tree::item::{Items, PIECE};
-use crate::tree::node::{Ref, refs};
+use crate::tree::node::{Ref, Sums, refs};
 use crate::vault::Vault;
-
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Every object is there, in a pack of the right length; all nodes above the leaves are read.
-    Structure,
-    /// Every byte is read and hashed.
-    Data,
-    /// A share of the data, in thousandths; which share follows from the number, so that all is read in turn.
-    Sample(u32, u64),
-}
-
-/// One thing that is wrong, and what it costs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// The file it is in, from the repository's root.
-    pub file: String,
-    /// Snapshots that are not whole because of it.
-    pub snapshots: Vec<String>,
-    /// Tables of theirs that are not.
-    pub tables: Vec<String>,
-    /// How many entries of each of these tables are lost with it, if that is known.
-    pub entries: Option<u64>,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// What was looked at, and what was found.
-#[derive(Debug, Clone, Default)]
-pub struct Verified {
-    /// Snapshots that were looked at.
-    pub snapshots: u32,
-    /// Objects, each counted once.
-    pub objects: u64,
-    /// Stored bytes that were read and hashed.
-    pub bytes: u64,
-    /// What is wrong.
-    pub damage: Vec<Damage>,
-}
-
-/// Looks at one snapshot, or at all.
-pub fn verify(
-    vault: &dyn Vault,
-    which: Option<&str>,
-    depth: Depth,
-    progress: &dyn Progress,
-) -> Result<Verified> {
-    repository::check(vault)?;
-    let (snapshots, unreadable) = match which {
-        Some(which) => (vec![snapshot::find(vault, which)?], Vec::new()),
-        None => snapshot::all(vault)?,
-    };
-    let mut look = Look {
-        vault,
-        objects: Objects::open(vault)?,
-        depth,
-        progress,
-        packs: HashMap::new(),
-        reloads: RELOADS,
-        seen: Seen::default(),
-        spoilt: HashMap::new(),
-        turn: 0,
-        found: BTreeMap::new(),
-        snapshot: String::new(),
-        table: String::new(),
-        verified: Verified { snapshots: snapshots.len() as u32, ..Verified::default() },
-    };
-    for file in unreadable {
-        look.found.entry((file.file, file.error.message)).or_default();
-    }
-    for (file, wrong) in look.objects.index_damage(depth == Depth::Data)? {
-        look.found
-            .entry((file, format!("{wrong}; `repair` and the next backup make it again from the packs")))
-            .or_default();
-    }
-    for snapshot in &snapshots {
-        look.snapshot(snapshot)?;
-    }
-    if depth == Depth::Data && which.is_none() {
-        for snapshot in snapshot::newest(&snapshots) {
-            look.tracking(snapshot)?;
-        }
-    }
-    let found = look.found.into_iter().map(|((file, what), at)| {
-        let Costs { snapshots, tables, entries } = at;
-        Damage {
-            file,
-            what,
-            snapshots: snapshots.into_iter().collect(),
-            tables: tables.into_iter().collect(),
-            entries,
-        }
-    });
-    Ok(Verified { damage: found.collect(), ..look.verified })
-}
-
-/// Objects that were looked at, so that what snapshots share is looked at once. Bounded: where there are more, what
-/// they share is looked at more often.
-#[derive(Default)]
-pub(crate) struct Seen {
-    branches: HashSet<u128>,
-    others: HashSet<u128>,
-}
-
-impl Seen {
-    const BRANCHES_MAX: usize = 1 << 18;
-    const OTHERS_MAX: usize = 1 << 20;
-
-    /// `true` if it is new.
-    pub(crate) fn insert(&mut self, kind: Kind, id: &Id) -> bool {
-        let key = u128::from_be_bytes(id.0[..16].try_into().expect("sixteen bytes"));
-        let (set, max) = match kind {
-            Kind::Node { level: 0 } | Kind::Blob => (&mut self.others, Self::OTHERS_MAX),
-            _ => (&mut self.branches, Self::BRANCHES_MAX),
-        };
-        if set.len() < max { set.insert(key) } else { !set.contains(&key) }
-    }
-}
 
 /// What an object turned out to be.
 enum Object {
@@ -156,7 +40,7 @@ struct Costs {
     entries: Option<u64>,
 }
 
-struct Look<'a> {
+pub(super) struct Look<'a> {
     vault: &'a dyn Vault,
     objects: Objects<'a>,
     depth: Depth,
@@ -177,14 +61,57 @@ struct Look<'a> {
     verified: Verified,
 }
 
-impl Look<'_> {
-    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
+impl<'a> Look<'a> {
+    pub(super) fn new(vault: &'a dyn Vault, depth: Depth, progress: &'a dyn Progress) -> Result<Self> {
+        Ok(Self {
+            vault,
+            objects: Objects::open(vault)?,
+            depth,
+            progress,
+            packs: HashMap::new(),
+            reloads: RELOADS,
+            seen: Seen::default(),
+            spoilt: HashMap::new(),
+            turn: 0,
+            found: BTreeMap::new(),
+            snapshot: String::new(),
+            table: String::new(),
+            verified: Verified::default(),
+        })
+    }
+
+    /// What was found. What costs no snapshot anything is a warning.
+    pub(super) fn end(self) -> Verified {
+        let mut verified = self.verified;
+        for ((file, what), Costs { snapshots, tables, entries }) in self.found {
+            if snapshots.is_empty() {
+                verified.warnings.push(Note { file, what });
+            } else {
+                let (snapshots, tables) = (snapshots.into_iter().collect(), tables.into_iter().collect());
+                verified.damage.push(Damage { file, what, snapshots, tables, entries });
+            }
+        }
+        verified
+    }
+
+    /// Looks at the files of the index.
+    pub(super) fn index(&mut self) -> Result<()> {
+        for (file, wrong) in self.objects.index_damage(self.depth == Depth::Data)? {
+            let what = format!("{wrong}; `repair` and the next backup make it again from the packs");
+            self.found.entry((file, what)).or_default();
+        }
+        Ok(())
+    }
+
+    /// Looks at a snapshot and at all that it needs.
+    pub(super) fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.snapshot.clone_from(&snapshot.name);
         self.table.clear();
         self.turn += 1;
         let mut schema_is_there = true;
         for id in &snapshot.schema {
-            schema_is_there &= !matches!(self.object(Kind::Schema, *id, true, None)?, Object::Spoilt);
+            let claim = Some(Claim::of_kind(Kind::Schema));
+            schema_is_there &= !matches!(self.object(Kind::Schema, *id, claim, true, None)?, Object::Spoilt);
         }
         if let Some(root) = snapshot.root {
             self.node(Kind::Catalog { level: root.level }, &root.node)?;
@@ -217,7 +144,7 @@ impl Look<'_> {
     }
 
     /// Looks at what the next backup wants to know. Damage costs it a scan, and nobody any data.
-    fn tracking(&mut self, snapshot: &Snapshot) -> Result<()> {
+    pub(super) fn tracking(&mut self, snapshot: &Snapshot) -> Result<()> {
         if let Some(tracking) = &snapshot.tracking {
             let read = tracking::check(&self.objects, tracking.root, self.progress)?;
             self.verified.bytes += read.bytes;
@@ -231,67 +158,94 @@ impl Look<'_> {
         // A leaf of so many bytes may have pieces, which only it names.
         let must_read = kind != Kind::Node { level: 0 } || node.bytes > PIECE as u64;
         let entries = matches!(kind, Kind::Node { .. }).then_some(node.entries);
-        let content = match self.object(kind, node.id, must_read, entries)? {
+        let claim = Claim::of_node(kind, node);
+        let content = match self.object(kind, node.id, Some(claim), must_read, entries)? {
             Object::Spoilt => return Ok(false),
             Object::Known | Object::There(None) => return Ok(true),
             Object::There(Some(content)) => content,
         };
-        let whole = match kind {
-            Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, node, &content),
-            Kind::Catalog { level: level @ 1.. } => {
-                self.below(Kind::Catalog { level: level - 1 }, node, &content)
-            }
-            _ => self.items(node, &content),
+        let looked = match kind {
+            Kind::Node { level: level @ 1.. } => self.below(Kind::Node { level: level - 1 }, &content),
+            Kind::Catalog { level: level @ 1.. } => self.below(Kind::Catalog { level: level - 1 }, &content),
+            _ => self.items(&content),
         };
-        let whole = match whole {
+        let (sums, whole) = match looked {
             Err(e) if e.code == Code::Damaged => {
                 self.note(String::new(), format!("node {}: {e}", node.id), entries);
-                false
+                self.spoilt.insert(node.id, self.turn);
+                return Ok(false);
             }
-            whole => whole?,
+            looked => looked?,
         };
         if whole {
-            // What another table said of it was wrong. It would be opened again wherever it stands, and it may stand in
-            // more places than can be counted.
+            // It was damage to another table, which said something else of it. It would be opened again wherever it
+            // stands, and it may stand in more places than can be counted.
             self.spoilt.remove(&node.id);
         } else {
             self.spoilt.insert(node.id, self.turn);
         }
-        Ok(whole)
+        let truth = sums.map_or(Claim::NONE, |sums| Claim::new(kind, sums));
+        self.seen.was_read(kind, &node.id, truth);
+        if truth != claim {
+            self.lie(node.id, entries);
+        }
+        Ok(whole && truth == claim)
     }
 
-    fn below(&mut self, kind: Kind, node: &Ref, content: &[u8]) -> Result<bool> {
+    /// Something else is said of an object than it holds.
+    fn lie(&mut self, id: Id, entries: Option<u64>) {
+        self.note(String::new(), format!("object {id} does not hold what is said of it"), entries);
+    }
+
+    /// What a node holds, and whether all below it is whole.
+    fn below(&mut self, kind: Kind, content: &[u8]) -> Result<(Option<Sums>, bool)> {
         let below: Vec<Ref> = refs(content)?.collect();
-        node.check(below.iter().map(|below| (below.entries, below.bytes)))?;
+        let sums = Sums::of_nodes(&below);
         let mut whole = true;
         for node in below {
             whole &= self.node(kind, &node)?;
         }
-        Ok(whole)
+        Ok((sums, whole))
     }
 
-    fn items(&mut self, leaf: &Ref, content: &[u8]) -> Result<bool> {
+    /// What a leaf holds, and whether the pieces of its entries are whole.
+    fn items(&mut self, content: &[u8]) -> Result<(Option<Sums>, bool)> {
         let items = Items::new(content).collect::<Result<Vec<_>>>()?;
-        leaf.check_leaf(&items)?;
         let mut whole = true;
         for (id, len) in items.iter().flat_map(|item| item.key.pieces().chain(item.value.pieces())) {
-            match self.object(Kind::Blob, id, false, Some(1))? {
+            match self.object(Kind::Blob, id, Some(Claim::of_piece(len)), false, Some(1))? {
                 Object::Spoilt => whole = false,
-                Object::There(Some(content)) if content.len() != len => {
-                    return Err(Error::damaged(format!("piece {id} has another length than its entry says")));
+                Object::There(Some(content)) => {
+                    self.seen.was_read(Kind::Blob, &id, Claim::of_piece(content.len()));
+                    if content.len() != len {
+                        self.lie(id, Some(1));
+                        whole = false;
+                    }
                 }
                 _ => {}
             }
         }
-        Ok(whole)
+        Ok((Sums::of_items(&items), whole))
     }
 
-    /// Looks at an object, with which so many entries are lost; its bytes are read if they must be, or if the depth asks for
-    /// them.
-    fn object(&mut self, kind: Kind, id: Id, must_read: bool, entries: Option<u64>) -> Result<Object> {
-        let new = self.seen.insert(kind, &id);
+    /// Looks at an object of which this is said, with which so many entries are lost; its bytes are read if they must be,
+    /// or if the depth asks for them.
+    fn object(
+        &mut self,
+        kind: Kind,
+        id: Id,
+        claim: Option<Claim>,
+        must_read: bool,
+        entries: Option<u64>,
+    ) -> Result<Object> {
+        let sight = self.seen.look(kind, &id, claim);
+        let (new, must_read) = (sight == Sight::New, must_read || sight == Sight::Doubtful);
         match self.spoilt.get(&id) {
-            None if !new => return Ok(Object::Known),
+            _ if sight == Sight::Lie => {
+                self.lie(id, entries);
+                return Ok(Object::Spoilt);
+            }
+            None if sight == Sight::Known => return Ok(Object::Known),
             // All that it costs this table is noted.
             Some(when) if *when == self.turn => return Ok(Object::Spoilt),
             _ => {}
@@ -349,7 +303,7 @@ impl Look<'_> {
         let bases: BTreeSet<Id> =
             self.objects.index().find_bases(place.mark)?.into_iter().map(|(id, _)| id).collect();
         for base in bases {
-            match self.object(kind, base, false, None)? {
+            match self.object(kind, base, None, false, None)? {
                 Object::Spoilt => {
                     wrong.message =
                         format!("object {id} is a delta of object {base}, which is damaged or missing");
@@ -438,9 +392,9 @@ impl Look<'_> {
         if len.is_some() {
             match pack::entries(self.vault, id) {
                 Err(e) if e.code == Code::Damaged => {
-                    self.found
-                        .entry((path, "the pack's list of objects is not what was written".to_owned()))
-                        .or_default();
+                    let what = "the pack's list of objects is not what was written; `repair` or the next prune puts \
+                                that right";
+                    self.found.entry((path, what.to_owned())).or_default();
                 }
                 Err(e) if e.code != Code::NotFound => return Err(e),
                 _ => {}
