@@ -157,15 +157,18 @@ impl History<'_> {
         Ok(simulation)
     }
 
+    fn name(&self, number: u64) -> String {
+        format!("{}-{number:06}", self.timeline.name)
+    }
+
     /// The snapshot of this number, of a database that grows evenly.
     fn snapshot(&self, number: u64) -> Snapshot {
         let time = self.start + (number * self.timeline.every.as_secs()) as i64;
         let mut snapshot = Snapshot::default();
-        let name = |number: u64| format!("{}-{number:06}", self.timeline.name);
-        snapshot.name = name(number);
+        snapshot.name = self.name(number);
         snapshot.id = format!("{number:064x}");
         snapshot.source = "imagined".to_owned();
-        snapshot.parent = number.checked_sub(1).map(name);
+        snapshot.parent = number.checked_sub(1).map(|parent| self.name(parent));
         snapshot.time = u64::try_from(time).unwrap_or(0);
         snapshot.position = Some(number.saturating_mul(self.timeline.positions));
         snapshot.tables = 10;
