@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strongroom::{
-    Archived, Comparison, Decision, Depth, Error, ErrorCode, Forget, Import, Policy, Prune, Pruned,
-    RedbStore, Repair, Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Decision, Depth, Forget, Import, Policy, Prune, Pruned, RedbStore, Repair,
+    Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::{host, usage};
 
