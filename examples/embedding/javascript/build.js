@@ -9,7 +9,8 @@ const file = process.argv[2] ?? "engine.wasm";
 const { files, exports } = await transpile(file, { name: "engine", outDir: "engine", instantiation: "sync" });
 const names = exports.map(([name]) => name);
 if (!names.includes(ENGINE)) {
-  const found = names.find((name) => name.startsWith("strongroom:")) ?? names.join(", ");
+  const ours = names.filter((name) => name.startsWith("strongroom:"));
+  const found = ours.find((name) => name.includes("/engine@")) ?? ours[0] ?? names.join(", ");
   console.error(`${file} is another version's engine, or none: it exports ${found}, and this program calls ${ENGINE}.`);
   console.error("Write it anew with a strongroom command of the same version: strongroom component engine.wasm");
   process.exit(1);

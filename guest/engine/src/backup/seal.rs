@@ -266,6 +266,8 @@ fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
 /// The commit point: gives the snapshot its name.
 pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
     let DraftState { name, newest, is_newest } = draft_state(draft)?;
+    // The other run took the file of this one for garbage.
+    snapshot::check_free(vault, &name)?;
     let snapshot = sealed(vault, &name)?;
     snapshot::publish(vault, &snapshot, newest, is_newest)?;
     Ok(snapshot)

@@ -15,7 +15,7 @@ const SMALL: u64 = 4 << 20;
 /// So many entries may always be held.
 const FEW: usize = 32;
 /// About what an entry costs that is held, beside its key.
-const OVERHEAD: usize = 160;
+pub(super) const OVERHEAD: usize = 160;
 
 /// Compares the entries of one run after the other.
 pub(super) struct Join {

@@ -261,13 +261,19 @@ impl Snapshot {
 /// The commit point: gives a snapshot whose file is whole under its unfinished name the final one.
 pub(crate) fn publish(vault: &dyn Vault, snapshot: &Snapshot, newest: Newest, is_newest: bool) -> Result<()> {
     let name = &snapshot.name;
+    check_free(vault, name)?;
+    vault.rename(&unfinished(name), &path(name))?;
+    vault.sync_dir(DIR)?;
+    newest.publish(vault, snapshot, is_newest);
+    Ok(())
+}
+
+/// Fails if another run has published a snapshot of this name.
+pub(crate) fn check_free(vault: &dyn Vault, name: &str) -> Result<()> {
     if exists(vault, name)? {
         let message = format!("there is a snapshot {name:?} by now; give another --name");
         return Err(Error::new(Code::Exists, message));
     }
-    vault.rename(&unfinished(name), &path(name))?;
-    vault.sync_dir(DIR)?;
-    newest.publish(vault, snapshot, is_newest);
     Ok(())
 }
 

@@ -123,6 +123,11 @@ fn what_is_printed_is_what_the_schema_says() {
         "cat one tags",
         "get one blobs 1",
         "restore one out.redb",
+        "export one one.archive",
+        "import one.archive --name three",
+        "restore --archive one.archive again.redb",
+        "diff one two",
+        "diff one app.redb --keys",
         "verify --read-data",
         "verify one --against app.redb",
         "drill",
@@ -146,9 +151,20 @@ fn what_is_printed_is_what_the_schema_says() {
     for args in ["verify --read-data", "repair", "restore latest lost.redb --skip-damaged"] {
         look(args);
     }
-    for kind in
-        ["snapshot", "compared", "drilled", "verdict", "kept", "simulation", "repaired", "damage", "error"]
-    {
+    for kind in [
+        "snapshot",
+        "exported",
+        "imported",
+        "diff",
+        "compared",
+        "drilled",
+        "verdict",
+        "kept",
+        "simulation",
+        "repaired",
+        "damage",
+        "error",
+    ] {
         assert!(seen.contains(kind), "no {kind} among {seen:?}");
     }
 }
