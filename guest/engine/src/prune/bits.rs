@@ -15,4 +15,8 @@ impl Bits {
     pub(crate) fn set(&mut self, at: u64) {
         self.0[(at / 64) as usize] |= 1 << (at % 64);
     }
+
+    pub(crate) fn clear(&mut self, at: u64) {
+        self.0[(at / 64) as usize] &= !(1 << (at % 64));
+    }
 }

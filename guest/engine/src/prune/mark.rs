@@ -41,6 +41,10 @@ impl Marks {
     pub(crate) fn set(&mut self, spot: &Spot) {
         self.0[spot.listing].set(spot.at);
     }
+
+    pub(crate) fn clear(&mut self, spot: &Spot) {
+        self.0[spot.listing].clear(spot.at);
+    }
 }
 
 /// What marking found.

@@ -138,9 +138,17 @@ impl Look<'_, '_> {
         Ok(())
     }
 
-    /// Deltas that are as they lie there what somebody wrote, and give something else than they should.
+    /// Deltas that are as they lie there what somebody wrote, and give something else than they should. What another place
+    /// gives instead may show that of more.
     fn wrong_deltas(&mut self) -> Result<()> {
+        while self.find_wrong()? && self.instead()? {}
+        Ok(())
+    }
+
+    /// Looks for such deltas in all packs, then in all other files. Says whether there are any that were not known.
+    fn find_wrong(&mut self) -> Result<bool> {
         let (vault, listings) = (self.places.vault, self.places.listings);
+        let mut any = false;
         for (number, held) in listings.packs.iter().enumerate() {
             if self.places.states[number] != State::Sound {
                 continue;
@@ -150,13 +158,59 @@ impl Look<'_, '_> {
             let mut wrong = Vec::new();
             for entry in list.iter().filter(|entry| !self.found.bad.contains(&(entry.id, held.pack.id))) {
                 if self.places.is_wrong(&path, entry)? {
+                    self.places.forget(&path, entry);
                     wrong.push(*entry);
                 }
             }
+            any |= !wrong.is_empty();
             self.leave_out(number, &wrong)?;
             advance(self.progress, 0)?;
         }
-        Ok(())
+        for file in &self.found.spoilt {
+            for entry in salvage(vault, &file.path)?.entries {
+                if self.places.is_wrong(&file.path, &entry)? {
+                    any |= self.places.forget(&file.path, &entry);
+                    if let Is::Pack(number) = file.is {
+                        any |= self.places.distrust(number, &entry)?;
+                    }
+                }
+            }
+            advance(self.progress, 0)?;
+        }
+        Ok(any)
+    }
+
+    /// Looks in the files that are no sound packs for what a wrong delta was taken to stand for. Says whether there is any.
+    fn instead(&mut self) -> Result<bool> {
+        let mut any = false;
+        for at in 0..self.found.spoilt.len() {
+            let Spoilt { path, is } = &self.found.spoilt[at];
+            let (path, is) = (path.clone(), *is);
+            let salvaged = salvage(self.places.vault, &path)?;
+            any |= self.remember(&path, is, salvaged.entries)?;
+            advance(self.progress, 0)?;
+        }
+        Ok(any)
+    }
+
+    /// Remembers what lies in a file that is no sound pack, if no other place will do for it. Says whether any of it was new.
+    fn remember(&mut self, path: &str, is: Is, entries: Vec<Entry>) -> Result<bool> {
+        let mut any = false;
+        for entry in entries {
+            if self.places.is_wrong(path, &entry)? {
+                continue;
+            }
+            let listed = match is {
+                Is::Pack(number) if self.places.states[number] == State::Broken => {
+                    self.places.except(number, &entry)?
+                }
+                _ => false,
+            };
+            if !listed && !self.places.knows(&entry)? {
+                any |= self.places.add(path, entry);
+            }
+        }
+        Ok(any)
     }
 
     /// Which of these objects, sorted by their places, are not what was written.
@@ -206,12 +260,7 @@ impl Look<'_, '_> {
                 self.found.left.push(Note::new(path.clone(), what));
             }
         }
-        for entry in salvaged.entries {
-            let listed = matches!(is, Is::Pack(number) if self.places.except(number, &entry)?);
-            if !listed && !self.places.knows(&entry)? {
-                self.places.add(&path, entry);
-            }
-        }
+        self.remember(&path, is, salvaged.entries)?;
         self.found.spoilt.push(Spoilt { path, is });
         Ok(())
     }
@@ -232,6 +281,9 @@ impl Look<'_, '_> {
                     any |= self.places.add(&held.pack.path(), entry);
                 }
             }
+        }
+        if any {
+            self.wrong_deltas()?;
         }
         Ok(any)
     }

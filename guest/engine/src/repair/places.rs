@@ -84,6 +84,9 @@ impl<'a> Places<'a> {
             // Of a list that is not what was written, only what stands there counts.
             let is_there = spot.entry == *entry;
             if self.states[number] != State::Broken || is_there {
+                if self.states[number] == State::Broken && !self.exceptions.get(spot) {
+                    self.lacking.get_mut().clear();
+                }
                 self.exceptions.set(spot);
                 any = true;
             }
@@ -103,6 +106,32 @@ impl<'a> Places<'a> {
             self.lacking.get_mut().clear();
         }
         room
+    }
+
+    /// An object that was remembered here is not what was written. Says whether it was remembered.
+    pub(super) fn forget(&mut self, path: &str, entry: &Entry) -> bool {
+        let Some(found) = self.found.get_mut(&entry.id) else { return false };
+        let before = found.len();
+        found.retain(|(file, found)| self.files[*file] != path || found != entry);
+        let forgotten = before - found.len();
+        self.remembered -= forgotten;
+        forgotten > 0
+    }
+
+    /// An object in this pack, whose list does not count any more, is not what was written. Says whether it was taken for
+    /// sound.
+    pub(super) fn distrust(&mut self, number: usize, entry: &Entry) -> Result<bool> {
+        let mut any = false;
+        for spot in self.listings.find_all(&entry.id)? {
+            if spot.pack == number && spot.entry == *entry && self.is_sound(&spot) {
+                match self.states[number] {
+                    State::Broken => self.exceptions.clear(&spot),
+                    _ => self.exceptions.set(&spot),
+                }
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     fn is_sound(&self, spot: &Spot) -> bool {
