@@ -250,13 +250,11 @@ fn wrong_mark() -> Error {
     Error::new(ErrorCode::NotFound, "this mark is of another table or another moment")
 }
 
-/// Cuts a table into stretches of groups: the number of the first group of each stretch but the first, and its first
-/// key. `None`: it has too few groups to be cut evenly.
-pub(in crate::redb) fn cut(
-    pages: &Pages,
-    table: &Definition,
-    parts: u64,
-) -> Result<Option<Vec<(u64, Vec<u8>)>>> {
+/// A group by its number, and its first key.
+pub(in crate::redb) type Begin = (u64, Vec<u8>);
+
+/// Cuts a table into stretches of groups: where each stretch but the first begins. `None`: it has too few groups to be cut evenly.
+pub(in crate::redb) fn cut(pages: &Pages, table: &Definition, parts: u64) -> Result<Option<Vec<Begin>>> {
     let mut branches = Branches::new(pages, table)?;
     let mut groups = Vec::new();
     while let Some(group) = branches.next(pages)? {
