@@ -20,6 +20,12 @@ impl<'a> Stock<'a> {
         Ok(Self { index: Index::open(vault)?, packer: Packer::new(vault, label), bytes_added: 0 })
     }
 
+    /// The same for one of so many parts, which may all be at work at once.
+    pub(crate) fn of_part(vault: &'a dyn Vault, label: impl Into<String>, parts: usize) -> Result<Self> {
+        let stock = Self::open(vault, label)?;
+        Ok(if parts > 2 { Self { index: stock.index.without_directory(), ..stock } } else { stock })
+    }
+
     /// Makes all of it durable; the new packs, and how many bytes their objects have.
     pub(crate) fn finish(self) -> Result<(Vec<Pack>, u64)> {
         Ok((self.packer.finish()?, self.bytes_added))

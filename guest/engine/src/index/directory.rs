@@ -4,9 +4,10 @@
 use super::IndexFile;
 use crate::error::Result;
 
-/// 128 MiB of places, beside which [`HOLD`] bytes of index files are held.
-const PLACES: u64 = 16 << 20;
-const HOLD: u64 = 192 << 20;
+/// 24 MiB of places, and half of that again while they are sorted. An instance has a few times as much at the least.
+const PLACES: u64 = 3 << 20;
+/// Files of so many bytes together are held beside it; of more, a block is read for what is looked up.
+const HOLD: u64 = 16 << 20;
 /// Fewer files are searched one by one.
 const FILES: usize = 4;
 

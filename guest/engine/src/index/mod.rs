@@ -80,6 +80,8 @@ pub(crate) struct Index<'a> {
     /// Made once so many blocks were read that it pays.
     directory: RefCell<Option<Rc<Directory>>>,
     all_looks: Cell<u64>,
+    /// There is no room for one.
+    no_directory: bool,
     last: Cell<Option<Id>>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
@@ -113,9 +115,16 @@ impl<'a> Index<'a> {
             held: Cell::default(),
             directory: RefCell::default(),
             all_looks: Cell::default(),
+            no_directory: false,
             last: Cell::new(None),
             loose: RefCell::new(None),
         })
+    }
+
+    /// It makes no directory: it is one of many that share some memory.
+    pub(crate) fn without_directory(mut self) -> Self {
+        self.no_directory = true;
+        self
     }
 
     /// Files that cannot be read, and why.
@@ -286,7 +295,8 @@ impl<'a> Index<'a> {
             return Some(Rc::clone(directory));
         }
         let blocks: u64 = self.files.iter().map(IndexFile::blocks).sum();
-        if self.all_looks.get() <= blocks / DIRECTORY_AFTER || !Directory::fits(&self.files) {
+        let pays = self.all_looks.get() > blocks / DIRECTORY_AFTER;
+        if self.no_directory || !pays || !Directory::fits(&self.files) {
             return None;
         }
         self.all_looks.set(0);
