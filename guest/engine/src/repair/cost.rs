@@ -95,8 +95,11 @@ impl Cost {
         places: &Places<'_>,
         found: &Found,
     ) -> Result<Vec<Lost>> {
-        let seen: HashMap<Id, Id> =
-            found.bad.iter().filter(|(id, _)| self.lost.contains_key(id)).copied().collect();
+        // Of several packs always the same one, whatever the order of the set: a dry run says what the run then says.
+        let mut seen: HashMap<Id, Id> = HashMap::new();
+        for (id, pack) in found.bad.iter().filter(|(id, _)| self.lost.contains_key(id)) {
+            seen.entry(*id).and_modify(|least| *least = (*least).min(*pack)).or_insert(*pack);
+        }
         // They come oldest first.
         let newest: HashMap<&str, usize> = snapshots
             .iter()

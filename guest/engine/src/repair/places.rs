@@ -1,7 +1,7 @@
 //! Where objects lie that give their content back.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::chain::Link;
 use crate::delta::{self, Mark};
@@ -53,7 +53,7 @@ pub(super) struct Places<'a> {
     /// In packs with a sound list: what is damaged. In those without: what is sound.
     exceptions: Marks,
     /// What lies in places that nobody lists: the file, and where in it.
-    found: HashMap<Id, Vec<(usize, Entry)>>,
+    found: BTreeMap<Id, Vec<(usize, Entry)>>,
     remembered: usize,
     files: Vec<String>,
     /// What does not come back from places with a lesser depth than this.
@@ -69,7 +69,7 @@ impl<'a> Places<'a> {
             listings,
             states: vec![State::Sound; listings.packs.len()],
             exceptions: Marks::new(listings),
-            found: HashMap::new(),
+            found: BTreeMap::new(),
             remembered: 0,
             files: Vec::new(),
             lacking: RefCell::default(),
@@ -253,7 +253,8 @@ impl<'a> Places<'a> {
             None => link.body,
             Some(base) => {
                 let Some(old) = self.read_below(link.kind, &base, link.mark.depth())? else {
-                    return Ok(Gives::Nothing);
+                    let mistaken = self.is_mistaken(link.mark, &base)?;
+                    return Ok(if mistaken { Gives::Wrong } else { Gives::Nothing });
                 };
                 match delta::apply(&link.body, &old, link.len) {
                     Err(e) if e.code == Code::Damaged => return Ok(Gives::Wrong),
@@ -265,6 +266,17 @@ impl<'a> Places<'a> {
             Ok(()) => Gives::Content(link.kind, content),
             Err(_) => Gives::Wrong,
         })
+    }
+
+    /// Whether something begins like the base that a delta names, which itself is nowhere. Whoever goes by the mark would
+    /// take the delta for whole, and no backup would write it again.
+    fn is_mistaken(&self, mark: Mark, base: &Id) -> Result<bool> {
+        let mut like = self.listings.find_bases(mark)?;
+        let mut begin = Id([0; 32]);
+        begin.0[..mark.base().len()].copy_from_slice(&mark.base());
+        let found = self.found.range(begin..).take_while(|(id, _)| id.0.starts_with(&mark.base()));
+        like.extend(found.filter(|(_, places)| !places.is_empty()).map(|(id, _)| *id));
+        Ok(!like.is_empty() && !like.contains(base))
     }
 
     /// All places of an object that are as they were written, those where it has the least depth first.
