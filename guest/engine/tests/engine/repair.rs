@@ -298,7 +298,14 @@ pub(crate) fn wrong(file: &mut [u8], at: usize) {
 fn check(world: &World, vault: &MemoryVault) {
     let names: Vec<&str> = world.snapshots.iter().map(|(job, _)| job.name.as_str()).collect();
     let (could, was_hurt) = (restorable(vault, &names), hurt(vault));
+    let before = content(vault);
     let repaired = match repair_as_announced(vault) {
+        // Damage that looks like a later version's work is that version's to judge: nothing is touched.
+        Err(e) if e.code == Code::NewerFormat => {
+            assert!(content(vault) == before, "{e:?}");
+            assert!(e.message.contains("later version"), "{e:?}");
+            return;
+        }
         Err(e) => {
             assert!(matches!(e.code, Code::NoRepository | Code::Damaged) && could.is_empty(), "{e:?}");
             return;
