@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use redb::{Builder, Database, ReadableDatabase as _, TableDefinition};
 use strongroom::{Backup, Depth, RedbStore, Repository, Restore};
 
+use crate::args::Args;
 use crate::entries;
 use crate::large;
 
@@ -20,8 +21,21 @@ pub fn step(name: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// The arguments of a program that measures, unless it was started for a step or to show its help: that is then done.
+pub fn begin(help: &str) -> Result<Option<Args>> {
+    if let Some(done) = run_if_asked() {
+        return done.map(|()| None);
+    }
+    let mut args = Args::of_process();
+    if args.flag("--help") || args.flag("-h") {
+        println!("{help}");
+        return Ok(None);
+    }
+    Ok(Some(args))
+}
+
 /// Runs the step that this process was started for, if it was.
-pub fn run_if_asked() -> Option<Result<()>> {
+fn run_if_asked() -> Option<Result<()>> {
     let mut args = std::env::args().skip(1);
     if args.next().as_deref() != Some("step") {
         return None;
@@ -150,9 +164,15 @@ pub(crate) fn create_small(database: &Path) -> Result<Database> {
     Ok(Builder::new().set_cache_size(0).create(database)?)
 }
 
-/// Where a program writes if nobody says: beside the build's output, which is on a disk and not in memory.
-pub fn work_dir(name: &str) -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(2).context("this program lies in no directory")?;
-    Ok(target.join(name))
+/// Where a program writes: as `--work` says, or beside the build's output, which is on a disk and not in memory.
+pub fn work_dir(args: &mut Args, name: &str) -> Result<PathBuf> {
+    let work = match args.path("--work")? {
+        Some(work) => work,
+        None => {
+            let program = std::env::current_exe()?;
+            program.ancestors().nth(2).context("this program lies in no directory")?.join(name)
+        }
+    };
+    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+    Ok(work)
 }

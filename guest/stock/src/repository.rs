@@ -189,16 +189,7 @@ impl host::Repository for Repository {
             let outgoing = archives::begin_export(snapshot)?;
             let snapshot: Snapshot = outgoing.snapshot().into();
             control::expect(snapshot.bytes, snapshot.entries);
-            let mut bytes = 0;
-            loop {
-                let chunk = outgoing.read(CHUNK)?;
-                if chunk.is_empty() {
-                    break;
-                }
-                to.write_all(&chunk).map_err(|e| archive::not_written(&e))?;
-                bytes += chunk.len() as u64;
-            }
-            to.flush().map_err(|e| archive::not_written(&e))?;
+            let bytes = archive::write_all(to, || Ok(outgoing.read(CHUNK)?))?;
             Ok(Archived::new(snapshot, bytes))
         })
     }

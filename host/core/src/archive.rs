@@ -1,8 +1,27 @@
-//! What can go wrong outside of the engine where an archive comes from or goes to.
+//! What lies outside of the engine where an archive comes from or goes to.
 
-use std::io;
+use std::io::{self, Write};
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Result};
+
+/// Writes all pieces that come, until one is empty; how many bytes they had.
+///
+/// # Errors
+///
+/// What `next` fails with, and what [`not_written`] says.
+pub fn write_all(to: &mut dyn Write, mut next: impl FnMut() -> Result<Vec<u8>>) -> Result<u64> {
+    let mut bytes = 0;
+    loop {
+        let piece = next()?;
+        if piece.is_empty() {
+            break;
+        }
+        to.write_all(&piece).map_err(|e| not_written(&e))?;
+        bytes += piece.len() as u64;
+    }
+    to.flush().map_err(|e| not_written(&e))?;
+    Ok(bytes)
+}
 
 /// An archive could not be written.
 pub fn not_written(e: &io::Error) -> Error {

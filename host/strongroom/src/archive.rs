@@ -69,17 +69,9 @@ impl Repository {
             })?;
             let snapshot = checked(snapshot)?;
             grants.meter.set_total(snapshot.bytes, snapshot.entries);
-            let mut bytes = 0;
-            loop {
-                let chunk = engine
-                    .with_archives(|archives, store| archives.outgoing().call_read(store, outgoing, CHUNK))?;
-                if chunk.is_empty() {
-                    break;
-                }
-                to.write_all(&chunk).map_err(|e| archive::not_written(&e))?;
-                bytes += chunk.len() as u64;
-            }
-            to.flush().map_err(|e| archive::not_written(&e))?;
+            let bytes = archive::write_all(&mut to, || {
+                engine.with_archives(|archives, store| archives.outgoing().call_read(store, outgoing, CHUNK))
+            })?;
             Ok(Archived::new(snapshot, bytes))
         })
     }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use strongroom_tests::args::Args;
 use strongroom_tests::{bench, steps};
 
 const HELP: &str = "\
@@ -23,22 +22,12 @@ Strongroom is measured by its command, which is built first if cargo runs this p
 program, through its library. Peers that are not on this machine are named with how to get them; nothing is installed.";
 
 fn main() -> Result<ExitCode> {
-    if let Some(done) = steps::run_if_asked() {
-        return done.map(|()| ExitCode::SUCCESS);
-    }
-    let mut args = Args::of_process();
-    if args.flag("--help") || args.flag("-h") {
-        println!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
+    let Some(mut args) = steps::begin(HELP)? else { return Ok(ExitCode::SUCCESS) };
     let mut only = Vec::new();
     while let Some(name) = args.text("--only")? {
         only.push(name.to_string_lossy().into_owned());
     }
-    let work = match args.path("--work")? {
-        Some(work) => work,
-        None => steps::work_dir("bench")?,
-    };
+    let work = steps::work_dir(&mut args, "bench")?;
     let options = bench::Options {
         rounds: args.number("--rounds", 5)?,
         entries: args.number("--entries", 1_000_000)?,

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, Result};
-use strongroom_tests::args::Args;
+use anyhow::Result;
 use strongroom_tests::child::{self, Ran};
 use strongroom_tests::steps::{self, step};
 use strongroom_tests::strongroom_process::Strongroom;
@@ -23,23 +22,12 @@ Usage: big [--gb 4.0] [--value-mib 1024] [--work DIR]
 const ALLOWED: u64 = 300_000_000;
 
 fn main() -> Result<ExitCode> {
-    if let Some(done) = steps::run_if_asked() {
-        return done.map(|()| ExitCode::SUCCESS);
-    }
-    let mut args = Args::of_process();
-    if args.flag("--help") || args.flag("-h") {
-        println!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
+    let Some(mut args) = steps::begin(HELP)? else { return Ok(ExitCode::SUCCESS) };
     let gb: f64 = args.number("--gb", 4.0)?;
     let mib: u64 = args.number("--value-mib", 1024)?;
-    let work = match args.path("--work")? {
-        Some(work) => work,
-        None => steps::work_dir("big")?,
-    };
+    let work = steps::work_dir(&mut args, "big")?;
     args.done()?;
     let strongroom = Strongroom::find()?;
-    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     println!("Strongroom is run as {}.\n", strongroom.described());
     println!(
         "| | verb | seconds | peak RSS, MB | redb alone, MB | allowed, MB | |\n|---|---|--:|--:|--:|--:|---|"

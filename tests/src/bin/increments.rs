@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, Result};
-use strongroom_tests::args::Args;
+use anyhow::Result;
 use strongroom_tests::child::{self, Ran};
 use strongroom_tests::files;
 use strongroom_tests::steps::{self, step};
@@ -22,24 +21,13 @@ Usage: increments [--entries 1000000] [--rounds 300] [--tenfold] [--work DIR]
   --work DIR    where all is written, on the disk that is to be measured; by default beside the build's output";
 
 fn main() -> Result<ExitCode> {
-    if let Some(done) = steps::run_if_asked() {
-        return done.map(|()| ExitCode::SUCCESS);
-    }
-    let mut args = Args::of_process();
-    if args.flag("--help") || args.flag("-h") {
-        println!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
+    let Some(mut args) = steps::begin(HELP)? else { return Ok(ExitCode::SUCCESS) };
     let entries: u64 = args.number("--entries", 1_000_000)?;
     let rounds: u64 = args.number("--rounds", 300)?;
     let tenfold = args.flag("--tenfold");
-    let work = match args.path("--work")? {
-        Some(work) => work,
-        None => steps::work_dir("increments")?,
-    };
+    let work = steps::work_dir(&mut args, "increments")?;
     args.done()?;
     let strongroom = Strongroom::find()?;
-    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let work = tempfile::tempdir_in(&work)?;
     println!("Strongroom is run as {}.\n", strongroom.described());
     println!(

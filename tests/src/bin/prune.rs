@@ -7,7 +7,6 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use strongroom_tests::args::Args;
 use strongroom_tests::child;
 use strongroom_tests::files;
 use strongroom_tests::steps::{self, step};
@@ -17,51 +16,41 @@ const HELP: &str = "\
 Backs up a table over and over while a few of its rows change, forgets every other snapshot, and prints how long a prune
 takes beside the time in which the bytes that it moves are read from files, written to another and synced.
 
-Usage: prune [--entries 1000000] [--rows 1000] [--snapshots 1000] [--full-scan] [--rounds 3] [--work DIR]
+Usage: prune [--entries 1000000] [--rows 1000] [--snapshots 1000] [--full-scan] [--rounds 3] [--work DIR] [--keep]
 
   --entries N    how many entries, of 32-byte keys and 200-byte values, which are half random
   --rows N       how many of them change from one snapshot to the next
   --snapshots N  how many snapshots are made; half of them are forgotten
   --full-scan    every snapshot reads all of the database: nothing is stored as a delta
   --rounds N     how often the copy and the prune are timed, each over the same repository
-  --work DIR     where all is written, on the disk that is to be measured; by default beside the build's output. A
-                 repository that is there from an earlier run is used again if it is kept with --keep
-  --keep         leaves the repository, before its prune, in DIR/repository";
+  --work DIR     where all is written, on the disk that is to be measured; by default beside the build's output
+  --keep         leaves the repository, before its prune, in DIR/repository; one that is there is used again";
 
 fn main() -> Result<ExitCode> {
-    if let Some(done) = steps::run_if_asked() {
-        return done.map(|()| ExitCode::SUCCESS);
-    }
-    let mut args = Args::of_process();
-    if args.flag("--help") || args.flag("-h") {
-        println!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
+    let Some(mut args) = steps::begin(HELP)? else { return Ok(ExitCode::SUCCESS) };
     let entries: u64 = args.number("--entries", 1_000_000)?;
     let rows: u64 = args.number("--rows", 1000)?;
     let snapshots: u64 = args.number("--snapshots", 1000)?;
     let full_scan = args.flag("--full-scan");
     let rounds: usize = args.number("--rounds", 3)?;
     let keep = args.flag("--keep");
-    let work = match args.path("--work")? {
-        Some(work) => work,
-        None => steps::work_dir("prune")?,
-    };
+    let work = steps::work_dir(&mut args, "prune")?;
     args.done()?;
     let Strongroom::Command(strongroom) = Strongroom::find()? else {
         bail!("build the command first: `cargo build --release --package strongroom-cli`");
     };
-    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let kept = work.join("repository");
     let work = tempfile::tempdir_in(&work)?;
     let made = work.path().join("repository");
-    let repository = if keep { &kept } else { &made };
-    if !repository.exists() {
-        history(&strongroom, work.path(), repository, entries, rows, snapshots, full_scan)?;
+    if !keep || !kept.exists() {
+        history(&strongroom, work.path(), &made, entries, rows, snapshots, full_scan)?;
+        if keep {
+            std::fs::rename(&made, &kept)?;
+        }
     }
+    let repository = if keep { &kept } else { &made };
     let before = files::below(repository)?;
     println!("{} bytes in {} files", before.values().sum::<u64>(), before.len());
-    let moved = prune(&strongroom, repository, true)?;
     println!(
         "| round | moved, MB | plain copy, s | dry run, s | prune, s | prune / copy |\n|--:|--:|--:|--:|--:|--:|"
     );
@@ -70,10 +59,11 @@ fn main() -> Result<ExitCode> {
         let pruned = work.path().join("pruned");
         child::run(Command::new("cp").arg("-r").arg(repository).arg(&pruned))?;
         child::run(Command::new("sync").arg("-f").arg(&pruned))?;
-        let plain = plain_copy(&pruned, moved)?;
         let dry = Instant::now();
-        prune(&strongroom, &pruned, true)?;
-        let (dry, started) = (dry.elapsed().as_secs_f64(), Instant::now());
+        let moved = prune(&strongroom, &pruned, true)?;
+        let dry = dry.elapsed().as_secs_f64();
+        let plain = plain_copy(&pruned, moved)?;
+        let started = Instant::now();
         prune(&strongroom, &pruned, false)?;
         let took = started.elapsed().as_secs_f64();
         println!(

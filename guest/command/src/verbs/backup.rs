@@ -8,9 +8,9 @@ use serde::Serialize;
 use strongroom_core::{Error, ErrorCode, Snapshot};
 
 use crate::host::{Backup, Special};
+use crate::output;
 use crate::policy::PolicyArgs;
 use crate::session::Session;
-use strongroom_core::text::{counted, duration, short, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -112,17 +112,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     if session.json() {
         return session.print_json("snapshot", &Done { snapshot: &snapshot, seconds: took.as_secs_f64() });
     }
-    session
-        .say(format!(
-            "{}  {}  {}  {}  added {}  in {}",
-            visible(&snapshot.name),
-            short(&snapshot.id),
-            counted(snapshot.entries, "entry"),
-            size(snapshot.bytes),
-            size(snapshot.bytes_added),
-            duration(took),
-        ))
-        .context("the snapshot is made, but it cannot be reported")
+    session.say(output::made(&snapshot, took)).context("the snapshot is made, but it cannot be reported")
 }
 
 /// Whoever stopped a backup wants to know what is left of it.

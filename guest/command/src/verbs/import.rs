@@ -8,10 +8,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::Serialize;
 use strongroom_core::Snapshot;
-use strongroom_core::text::{counted, duration, short, size, visible};
 
 use crate::exit::usage;
 use crate::host::{Incoming, Special};
+use crate::output;
 use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -59,15 +59,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         let seconds = started.elapsed().as_secs_f64();
         return session.print_json("imported", &Done { snapshot, archive_bytes: imported.bytes, seconds });
     }
-    session.say(format!(
-        "{}  {}  {}  {}  added {}  in {}",
-        visible(&snapshot.name),
-        short(&snapshot.id),
-        counted(snapshot.entries, "entry"),
-        size(snapshot.bytes),
-        size(snapshot.bytes_added),
-        duration(started.elapsed()),
-    ))
+    session.say(output::made(snapshot, started.elapsed()))
 }
 
 /// Where an archive comes from: a file, or standard input.

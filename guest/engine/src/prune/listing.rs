@@ -10,8 +10,9 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
-use crate::index::{Block, Directory, Index, IndexFile, Location, Numbered, PER_BLOCK};
+use crate::index::{self, Block, Directory, Index, IndexFile, Location, Numbered, PER_BLOCK};
 use crate::pack::{self, Entry, Pack};
+use crate::progress::Progress;
 use crate::vault::Vault;
 
 /// Entries of packs that no index file names are held in memory, at most so many.
@@ -67,14 +68,9 @@ pub(crate) struct Listings {
     cache: RefCell<Vec<Option<(usize, u64, Block)>>>,
 }
 
-/// What cannot be listed within bounds, because the index names too little of what is there.
-pub(crate) enum Opened {
-    Listings(Box<Listings>),
-    TooMuchUnknown,
-}
-
 impl Listings {
-    pub(crate) fn open(vault: &dyn Vault) -> Result<Opened> {
+    /// All that is there; `None` if the index names too little of it to list the rest within bounds.
+    fn try_open(vault: &dyn Vault) -> Result<Option<Self>> {
         let mut index = Index::open(vault)?;
         index.check()?;
         let broken = index.damage().iter().filter_map(|(file, _)| Some(file.rsplit_once('/')?.1.to_owned()));
@@ -125,13 +121,29 @@ impl Listings {
             };
             held += entries.len();
             if held > LOOSE_MAX {
-                return Ok(Opened::TooMuchUnknown);
+                return Ok(None);
             }
             listings.push(Listing::Loose { pack: packs.len(), entries });
             packs.push(Held { pack, named: false, whole });
         }
         let cache = RefCell::new(vec![None; CACHED_BLOCKS]);
-        Ok(Opened::Listings(Box::new(Self { listings, directory, packs, lost, broken, cache })))
+        Ok(Some(Self { listings, directory, packs, lost, broken, cache }))
+    }
+
+    /// All that is there. An index that lacks too much is first brought up to date; a dry run cannot do that, and `unknown`
+    /// says so.
+    pub(crate) fn open(
+        vault: &dyn Vault,
+        dry_run: bool,
+        unknown: &str,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let mut opened = Self::try_open(vault)?;
+        if opened.is_none() && !dry_run {
+            index::mend(vault, true, progress)?;
+            opened = Self::try_open(vault)?;
+        }
+        opened.ok_or_else(|| Error::new(Code::Unsupported, unknown))
     }
 
     /// How many entries each listing has.

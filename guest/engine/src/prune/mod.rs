@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::repository;
 use crate::snapshot::{self, Snapshot};
 use crate::vault::Vault;
-use listing::{Listings, Opened};
+use listing::Listings;
 use mark::{Marked, Marks};
 use nowhere::Nowhere;
 use plan::{Fate, Plan};
@@ -71,7 +71,7 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
     repository::check(vault)?;
     let snapshots = readable_snapshots(vault)?;
     let before = repository::bytes(vault)?;
-    let listings = open_listings(vault, options.dry_run, progress)?;
+    let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
     let objects = Objects::open(vault)?;
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
     if !marked.damage.is_empty() {
@@ -139,23 +139,8 @@ fn readable_snapshots(vault: &dyn Vault) -> Result<Vec<Snapshot>> {
     Err(Error::new(first.error.code, message))
 }
 
-/// All that is listed. An index that lacks too much is first brought up to date.
-fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> Result<Listings> {
-    if let Opened::Listings(listings) = Listings::open(vault)? {
-        return Ok(*listings);
-    }
-    if !dry_run {
-        index::mend(vault, true, progress)?;
-        if let Opened::Listings(listings) = Listings::open(vault)? {
-            return Ok(*listings);
-        }
-    }
-    Err(Error::new(
-        Code::Unsupported,
-        "the index lacks too many packs to say beforehand what a prune would do; a backup or a prune that is no dry run \
-         brings it up to date",
-    ))
-}
+const UNKNOWN: &str = "the index lacks too many packs to say beforehand what a prune would do; a backup or a prune that is no dry run brings it \
+     up to date";
 
 /// Something that a snapshot needs is missing or damaged: nothing is removed. What was found damaged counts as absent
 /// from now on, so that the next backup writes it again.

@@ -13,9 +13,8 @@ mod rescue;
 mod tests;
 
 use crate::error::{Code, Error, Result};
-use crate::index;
 use crate::progress::Progress;
-use crate::prune::listing::{Listings, Opened};
+use crate::prune::listing::Listings;
 use crate::repository;
 use crate::snapshot::{self, Unreadable, diagnosis};
 use crate::vault::Vault;
@@ -111,7 +110,7 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     let lacks_file = repository::lacks_file(vault)?;
     repository::make_folders(vault, options.dry_run)?;
     let (snapshots, unreadable) = snapshot::all(vault)?;
-    let listings = open_listings(vault, options.dry_run, progress)?;
+    let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
     let mut places = Places::new(vault, &listings);
     let mut look = Look { places: &mut places, progress, bad_max, found: Found::default() };
     look.everywhere(&unreadable)?;
@@ -145,23 +144,7 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     })
 }
 
-/// All that is listed. An index that lacks too much is first brought up to date.
-fn open_listings(vault: &dyn Vault, dry_run: bool, progress: &dyn Progress) -> Result<Listings> {
-    if let Opened::Listings(listings) = Listings::open(vault)? {
-        return Ok(*listings);
-    }
-    if !dry_run {
-        index::mend(vault, true, progress)?;
-        if let Opened::Listings(listings) = Listings::open(vault)? {
-            return Ok(*listings);
-        }
-    }
-    Err(Error::new(
-        Code::Unsupported,
-        "the index lacks too many packs to say beforehand what a repair would do; one that is no dry run first brings it \
-         up to date",
-    ))
-}
+const UNKNOWN: &str = "the index lacks too many packs to say beforehand what a repair would do; one that is no dry run first brings it up to date";
 
 /// What is known of a snapshot file that cannot be read.
 fn known(vault: &dyn Vault, file: &Unreadable) -> Result<Note> {
