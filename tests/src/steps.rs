@@ -83,6 +83,7 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
         "compact" => entries::compact(path(0)?),
         "change" => entries::change(path(0)?, path(1)?, number(2)?),
         "change-again" => entries::change_again(path(0)?, number(1)?, number(2)?, number(3)?),
+        "profile" => crate::profile::step(args),
         "change-real" => {
             crate::real::change(path(0)?, 0.01, 1)?;
             Ok(())

@@ -35,6 +35,18 @@ pub struct Backup {
     accept: bool,
     full_scan: bool,
     full_scan_after: Option<(u32, u32)>,
+    compression: Compression,
+}
+
+/// How a backup stores what is new. It can be another each time: what is stored already is used as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// With Snappy, where that saves at least an eighth.
+    #[default]
+    Snappy,
+    /// As it is: for data that is compressed or encrypted already, and where a quick backup is worth more than its size.
+    None,
 }
 
 impl Default for Backup {
@@ -51,6 +63,7 @@ impl Default for Backup {
             accept: false,
             full_scan: false,
             full_scan_after: None,
+            compression: Compression::default(),
         }
     }
 }
@@ -148,6 +161,13 @@ impl Backup {
         self
     }
 
+    /// How what is new is stored.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
     pub(crate) fn asks(&self) -> Option<&Policy> {
         self.policy.as_ref()
     }
@@ -168,11 +188,20 @@ impl Backup {
             time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             full_scan: self.full_scan,
             parts: if threads == 1 { 1 } else { (threads * PARTS_PER_THREAD) as u32 },
-            options: self.full_scan_after.map_or_else(Vec::new, |(snapshots, days)| {
-                let option = |name: &str, number: u32| (name.to_owned(), number.to_string());
-                vec![option("full-scan-snapshots", snapshots), option("full-scan-days", days)]
-            }),
+            options: self.options(),
         }
+    }
+
+    fn options(&self) -> Vec<(String, String)> {
+        let mut options = Vec::new();
+        if let Some((snapshots, days)) = self.full_scan_after {
+            options.push(("full-scan-snapshots".to_owned(), snapshots.to_string()));
+            options.push(("full-scan-days".to_owned(), days.to_string()));
+        }
+        if self.compression == Compression::None {
+            options.push(("compression".to_owned(), "none".to_owned()));
+        }
+        options
     }
 }
 

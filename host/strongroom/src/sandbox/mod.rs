@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine, ProfilingStrategy};
 
 pub(crate) use bindings::exports::strongroom::backup::diff as wit_diff;
 pub(crate) use bindings::exports::strongroom::backup::engine as wit;
@@ -61,6 +61,7 @@ pub struct SandboxBuilder {
     cache: CacheDir,
     interrupts: Option<bool>,
     landlock: bool,
+    perf_map: bool,
 }
 
 /// Where compiled code is kept.
@@ -93,6 +94,7 @@ impl Sandbox {
             cache: CacheDir::Default,
             interrupts: None,
             landlock: true,
+            perf_map: false,
         }
     }
 
@@ -169,10 +171,18 @@ impl SandboxBuilder {
         self
     }
 
+    /// Whether the names of the compiled functions are written to `/tmp/perf-PID.map`, where `perf report` looks for them.
+    /// For measuring only.
+    #[must_use]
+    pub fn perf_map(mut self, yes: bool) -> Self {
+        self.perf_map = yes;
+        self
+    }
+
     /// Compiles the engine, or takes it from the cache.
     pub fn build(self) -> Result<Sandbox> {
         let interrupts = self.interrupts.unwrap_or(self.component.is_some());
-        let engine = engine(interrupts, &self.cache)?;
+        let engine = engine_with(interrupts, &self.cache, self.perf_map)?;
         let component = match &self.component {
             Some(bytes) => compile(&engine, "the engine", bytes, &self.budgets)?,
             None => {
@@ -194,7 +204,14 @@ impl SandboxBuilder {
 
 /// What compiles and runs components. With `interrupts`, its clock runs from now on.
 pub(crate) fn engine(interrupts: bool, cache_dir: &CacheDir) -> Result<Engine> {
+    engine_with(interrupts, cache_dir, false)
+}
+
+fn engine_with(interrupts: bool, cache_dir: &CacheDir, perf_map: bool) -> Result<Engine> {
     let mut config = Config::new();
+    if perf_map {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     config.concurrency_support(false).epoch_interruption(interrupts);
     if let Some(cache) = cache(cache_dir) {
         config.cache(Some(cache));
