@@ -112,7 +112,7 @@ impl Report {
 fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -> std::fmt::Result {
     // With what each is compared.
     let reference = match case {
-        Case::First => COPY,
+        Case::First | Case::FirstUncompressed => COPY,
         Case::Restore if data.raw.is_some() => REDB,
         Case::List => STRONGROOM,
         _ => RESTIC,
