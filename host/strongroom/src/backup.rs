@@ -68,7 +68,8 @@ impl Default for Backup {
     }
 }
 
-/// Threads that copy, unless the caller says otherwise: more only take memory from each other.
+/// Threads that copy, unless the caller says otherwise: one more than there are processors, so that while one waits for
+/// the disk the others go on, and no more than this, which would only take memory from each other.
 const THREADS_MAX: usize = 4;
 /// Parts for each thread, so that none waits long for another at the end.
 const PARTS_PER_THREAD: usize = 3;
@@ -108,7 +109,7 @@ impl Backup {
         self
     }
 
-    /// How many threads copy at once.
+    /// How many threads copy at once. Without this, one more than there are processors, up to 4.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
@@ -236,7 +237,8 @@ impl Repository {
         let _lock = Lock::take(self.dir(), "a backup")?;
         let span = tracing::info_span!("strongroom", verb = "backup", repository = %self.dir().display());
         let threads = backup.threads.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            (processors + 1).min(THREADS_MAX)
         });
         let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
         let memory = Memory::new(self.sandbox().budgets().memory);

@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long)]
     permission_override: bool,
 
-    /// How many threads copy at once [default: one per processor, up to 4]
+    /// How many threads copy at once [default: one more than processors, up to 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
 

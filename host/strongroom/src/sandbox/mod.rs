@@ -2,6 +2,7 @@
 
 mod bindings;
 mod clock;
+mod compiled;
 mod confine;
 mod exceeded;
 mod instance;
@@ -69,6 +70,16 @@ pub(crate) enum CacheDir {
     Default,
     None,
     At(PathBuf),
+}
+
+impl CacheDir {
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::None => None,
+            Self::At(dir) => Some(dir.clone()),
+            Self::Default => Some(user_cache()?.join("strongroom")),
+        }
+    }
 }
 
 /// How often running code looks whether its time is over, where it does.
@@ -185,9 +196,7 @@ impl SandboxBuilder {
         let engine = engine_with(interrupts, &self.cache, self.perf_map)?;
         let component = match &self.component {
             Some(bytes) => compile(&engine, "the engine", bytes, &self.budgets)?,
-            None => {
-                Component::from_binary(&engine, strongroom_artifacts::ENGINE).map_err(|e| not_set_up(&e))?
-            }
+            None => built_in(&engine, &self.cache).map_err(|e| not_set_up(&e))?,
         };
         let mut linker = Linker::new(&engine);
         instance::link(&mut linker).map_err(|e| not_set_up(&e))?;
@@ -199,6 +208,13 @@ impl SandboxBuilder {
         })?;
         let (budgets, landlock) = (self.budgets, self.landlock);
         Ok(Sandbox(Arc::new(Inner { engine, pre, budgets, interrupts, landlock })))
+    }
+}
+
+fn built_in(engine: &Engine, cache: &CacheDir) -> wasmtime::Result<Component> {
+    match cache.path() {
+        Some(dir) => compiled::load(engine, strongroom_artifacts::ENGINE, &dir),
+        None => Component::from_binary(engine, strongroom_artifacts::ENGINE),
     }
 }
 
@@ -250,11 +266,7 @@ pub(crate) fn not_set_up(e: &wasmtime::Error) -> Error {
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.
 pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
-    let dir = match dir {
-        CacheDir::None => return None,
-        CacheDir::At(dir) => dir.clone(),
-        CacheDir::Default => user_cache()?.join("strongroom"),
-    };
+    let dir = dir.path()?;
     let mut config = CacheConfig::new();
     config.with_directory(&dir);
     Cache::new(config)
