@@ -69,7 +69,7 @@ const DIRECTORY_AFTER: u64 = 8;
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
     vault: &'a dyn Vault,
-    files: Vec<IndexFile>,
+    files: Vec<Rc<IndexFile>>,
     /// Files, by number, in which something was found damaged.
     broken: RefCell<HashSet<usize>>,
     /// What is wrong with files that could not be opened.
@@ -101,29 +101,38 @@ impl<'a> Index<'a> {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
         for name in names(vault)? {
             match IndexFile::open(vault, &name) {
-                Ok(file) => files.push(file),
+                Ok(file) => files.push(Rc::new(file)),
                 // Another run has merged it into a new one, which holds the same.
                 Err(e) if e.code == Code::NotFound && tries > 0 => return Self::try_open(vault, tries - 1),
                 Err(e) if e.code == Code::Damaged => damage.push((format!("{DIR}/{name}"), e.message)),
                 Err(e) => return Err(e),
             }
         }
-        Ok(Self {
+        Ok(Self { damage, ..Self::of(vault, files, None) })
+    }
+
+    /// Of these files, with a directory of them if there is one.
+    pub(crate) fn of(
+        vault: &'a dyn Vault,
+        files: Vec<Rc<IndexFile>>,
+        directory: Option<Rc<Directory>>,
+    ) -> Self {
+        Self {
             vault,
             files,
             broken: RefCell::default(),
-            damage,
+            damage: Vec::new(),
             hot: RefCell::default(),
             blocks: RefCell::default(),
             looks: RefCell::default(),
             held: Cell::default(),
-            directory: RefCell::default(),
+            directory: RefCell::new(directory),
             all_looks: Cell::default(),
             one_of_many: false,
             last: Cell::new(None),
             unpaid: Cell::default(),
             loose: RefCell::new(None),
-        })
+        }
     }
 
     /// It is one of many that share some memory, and holds little.
@@ -148,12 +157,12 @@ impl<'a> Index<'a> {
     }
 
     /// The files that can be used, as they are.
-    pub(crate) fn files(&self) -> &[IndexFile] {
+    pub(crate) fn files(&self) -> &[Rc<IndexFile>] {
         &self.files
     }
 
     /// The files that can be used.
-    pub(crate) fn into_files(self) -> Vec<IndexFile> {
+    pub(crate) fn into_files(self) -> Vec<Rc<IndexFile>> {
         self.files
     }
 
@@ -300,7 +309,7 @@ impl<'a> Index<'a> {
         if let Some(directory) = &*self.directory.borrow() {
             return Some(Rc::clone(directory));
         }
-        let blocks: u64 = self.files.iter().map(IndexFile::blocks).sum();
+        let blocks: u64 = self.files.iter().map(|file| file.blocks()).sum();
         let pays = self.all_looks.get() > blocks / DIRECTORY_AFTER;
         if self.one_of_many || !pays || !Directory::fits(&self.files) {
             return None;
