@@ -21,3 +21,4 @@ mod seed;
 mod shell;
 #[cfg(target_os = "linux")]
 mod system_calls;
+mod tour;
