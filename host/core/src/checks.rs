@@ -150,6 +150,7 @@ pub fn prepare(dir: &Path) -> Option<PathBuf> {
         return None;
     }
     let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(&folder) {

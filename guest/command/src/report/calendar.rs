@@ -24,12 +24,12 @@ pub(super) fn machine(seconds: u64) -> String {
     text::time(seconds.min(LATEST)).replace(' ', "T") + "Z"
 }
 
-/// `35 seconds`, `3 hours`, `12 days`, `1.5 years`
+/// `35 seconds`, `10 min`, `3 hours`, `12 days`, `1.5 years`
 pub(super) fn stretch(seconds: u64) -> String {
     let of = |number: u64, unit: &str| format!("{number} {unit}{}", if number == 1 { "" } else { "s" });
     match seconds {
         0..100 => of(seconds, "second"),
-        100..6000 => of(seconds.div_ceil(30) / 2, "minute"),
+        100..6000 => format!("{} min", seconds.div_ceil(30) / 2),
         6000..172_800 => of((seconds + HOUR / 2) / HOUR, "hour"),
         172_800..63_072_000 => of((seconds + DAY / 2) / DAY, "day"),
         _ => format!("{:.1} years", seconds as f64 / (365.25 * DAY as f64)),
@@ -146,16 +146,7 @@ mod tests {
         let told: Vec<String> = [0, 1, 119, 3600, 7200, 86_400, 10 * DAY, 800 * DAY].map(stretch).into();
         assert_eq!(
             told,
-            [
-                "0 seconds",
-                "1 second",
-                "2 minutes",
-                "60 minutes",
-                "2 hours",
-                "24 hours",
-                "10 days",
-                "2.2 years"
-            ]
+            ["0 seconds", "1 second", "2 min", "60 min", "2 hours", "24 hours", "10 days", "2.2 years"]
         );
         assert_eq!(moment(1_780_000_000), "2026-05-28 20:26");
         assert_eq!(moment(u64::MAX), "18446744073709551615");

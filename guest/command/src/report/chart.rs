@@ -17,8 +17,8 @@ const HEIGHT: f64 = 100.0;
 const HOUR: u64 = 3600;
 /// How close to the ends a bar may stand.
 const MARGIN: f64 = 8.0;
-/// On the scale of what was added, the lowest and the highest power of ten.
-const SCALE: (f64, f64) = (2.0, 12.0);
+/// The lowest power of ten on the scale of what was added.
+const LOWEST: u32 = 2;
 
 /// The stretch of time that pictures show.
 #[derive(Clone, Copy)]
@@ -70,6 +70,44 @@ impl Axis {
     }
 }
 
+/// The scale of what was added: from a hundred bytes to a power of a thousand, each as far from the one before.
+#[derive(Clone, Copy)]
+pub(super) struct Scale(u32);
+
+impl Scale {
+    pub(super) fn of(snapshots: &[Snapshot]) -> Self {
+        let most = snapshots.iter().map(|snapshot| snapshot.bytes_added).max().unwrap_or(0).max(1);
+        Self((most.ilog10() + 1).max(4).next_multiple_of(3))
+    }
+
+    /// Where so many bytes stand; what is less than the lowest still shows.
+    fn y(self, bytes: u64) -> f64 {
+        let low = f64::from(LOWEST);
+        let power = (bytes.max(1) as f64).log10();
+        HEIGHT * (1.0 - ((power - low) / (f64::from(self.0) - low)).clamp(0.05, 1.0))
+    }
+
+    /// The powers of a thousand.
+    fn lines(self) -> impl Iterator<Item = u64> {
+        (1..=self.0 / 3).filter_map(|thousands| 1000_u64.checked_pow(thousands))
+    }
+
+    /// The names beside the picture.
+    pub(super) fn write(self, out: &mut String) -> Result {
+        out.push_str("<div class=\"scale\" aria-hidden=\"true\">");
+        for bytes in self.lines() {
+            write!(
+                out,
+                "<span style=\"top:{:.1}%\">{}</span>",
+                self.y(bytes),
+                size(bytes).replace(".0 ", " ")
+            )?;
+        }
+        out.push_str("</div>");
+        Ok(())
+    }
+}
+
 /// Snapshots that fall on one place of the axis.
 struct Group<'s> {
     members: Vec<&'s Snapshot>,
@@ -81,7 +119,7 @@ struct Group<'s> {
 pub(super) fn bars(
     out: &mut String,
     snapshots: &[&Snapshot],
-    axis: Axis,
+    (axis, scale): (Axis, Scale),
     most: usize,
     retention: Option<&Retention>,
     id: &str,
@@ -105,7 +143,7 @@ pub(super) fn bars(
     describe(out, snapshots)?;
     out.push_str("</title>\n");
     // A thousand times more from line to line.
-    let lines: String = [3.0, 6.0, 9.0].map(|power| format!("M0 {:.1}H{WIDTH}", height(power))).concat();
+    let lines: String = scale.lines().map(|bytes| format!("M0 {:.1}H{WIDTH}", scale.y(bytes))).collect();
     writeln!(out, "<path class=\"grid\" d=\"{lines}\"/>")?;
     for (_, group) in &groups {
         let kind = match group.dropped {
@@ -114,20 +152,13 @@ pub(super) fn bars(
             _ => "partly",
         };
         let x = group.members.iter().map(|s| axis.x(s.time)).sum::<f64>() / group.members.len() as f64;
-        let top = height((group.added as f64).log10());
+        let top = scale.y(group.added);
         write!(out, "<path class=\"{kind}\" d=\"M{x:.1} {HEIGHT}V{top:.1}\"><title>")?;
         caption(out, group)?;
         out.push_str("</title></path>\n");
     }
     out.push_str("</svg>\n");
     Ok(())
-}
-
-/// Where a power of ten stands; what is less than the lowest still shows.
-fn height(power: f64) -> f64 {
-    let (low, high) = SCALE;
-    let part = if power.is_finite() { (power - low) / (high - low) } else { 0.0 };
-    HEIGHT * (1.0 - part.clamp(0.06, 1.0))
 }
 
 fn describe(out: &mut String, snapshots: &[&Snapshot]) -> Result {
@@ -252,7 +283,7 @@ mod tests {
             let shown: Vec<&Snapshot> = some.iter().collect();
             let mut out = String::new();
             axis.write(&mut out).unwrap();
-            bars(&mut out, &shown, axis, 100, None, "a").unwrap();
+            bars(&mut out, &shown, (axis, Scale::of(&all)), 100, None, "a").unwrap();
             area(&mut out, &shown, axis, 100, "b").unwrap();
             for wrong in ["NaN", "inf", "M-", "L-", "V-", "H-", " -"] {
                 assert!(!out.contains(wrong), "{out}");
@@ -273,7 +304,7 @@ mod tests {
         let axis = Axis::of(&all, 0).unwrap();
         let shown: Vec<&Snapshot> = all.iter().collect();
         let mut out = String::new();
-        bars(&mut out, &shown, axis, 100, None, "a").unwrap();
+        bars(&mut out, &shown, (axis, Scale::of(&all)), 100, None, "a").unwrap();
         area(&mut out, &shown, axis, 100, "b").unwrap();
         assert!(out.len() < 30_000, "{}", out.len());
         assert!(out.matches("<path").count() < 110);

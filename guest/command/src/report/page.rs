@@ -222,7 +222,10 @@ pub(super) struct Moment(pub(super) u64);
 
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> Result {
-        write!(f, "<time datetime=\"{}\">{}</time>", machine(self.0), moment(self.0))
+        let said = moment(self.0);
+        let (day, clock) = said.split_once(' ').unwrap_or((&said, ""));
+        // Where room is scarce, a line may end between them.
+        write!(f, "<time datetime=\"{}\"><span>{day}</span> <span>{clock}</span></time>", machine(self.0))
     }
 }
 

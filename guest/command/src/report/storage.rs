@@ -17,6 +17,10 @@ pub(super) fn storage(facts: &Facts, out: &mut String) -> Result {
     out.push_str(
         "<section id=\"storage\" aria-labelledby=\"storage-title\">\n<h2 id=\"storage-title\">Storage</h2>\n",
     );
+    if facts.all.is_empty() {
+        out.push_str("<p>Nothing is stored yet.</p>\n</section>\n");
+        return Ok(());
+    }
     let stored = &facts.stored;
     let caption = "What the snapshots hold, and what they take";
     write!(

@@ -350,7 +350,7 @@ fn snapshots_that_stop_coming_are_noticed() {
     assert_eq!(facts.status, Status::Attention);
     assert_eq!(
         what(&facts)[0].1,
-        "no snapshot of app for 10 hours; before that, one came about every 60 minutes"
+        "no snapshot of app for 10 hours; before that, one came about every 60 min"
     );
 }
 

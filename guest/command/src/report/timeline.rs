@@ -7,7 +7,7 @@ use strongroom_core::Snapshot;
 use strongroom_core::text::{count, counted, short, size};
 
 use super::calendar::moment;
-use super::chart::{Axis, area, bars};
+use super::chart::{Axis, Scale, area, bars};
 use super::escape::{Cut, Escaped, Name};
 use super::facts::{Facts, Source};
 use super::page::Moment;
@@ -29,6 +29,7 @@ pub(super) fn timeline(facts: &Facts, out: &mut String) -> Result {
         );
         return Ok(());
     };
+    let scale = Scale::of(&facts.all);
     let mut sources: Vec<&Source> = facts.sources.iter().collect();
     sources.sort_by(|a, b| b.newest_time.cmp(&a.newest_time).then_with(|| a.source.cmp(&b.source)));
     out.push_str("<ul class=\"legend\"><li class=\"kept\">a snapshot, as high as what it added</li>");
@@ -47,11 +48,9 @@ pub(super) fn timeline(facts: &Facts, out: &mut String) -> Result {
             Moment(source.newest_time),
         )?;
         out.push_str("<div class=\"plot\">");
-        bars(out, &of_source, axis, places, facts.retention.as_ref(), &format!("bars-{number}"))?;
-        out.push_str(
-            "<div class=\"scale\" aria-hidden=\"true\"><span style=\"top:30%\">1 GB</span>\
-             <span style=\"top:60%\">1 MB</span><span style=\"top:90%\">1 kB</span></div></div>\n<div class=\"plot\">",
-        );
+        bars(out, &of_source, (axis, scale), places, facts.retention.as_ref(), &format!("bars-{number}"))?;
+        scale.write(out)?;
+        out.push_str("</div>\n<div class=\"plot\">");
         let top = area(out, &of_source, axis, places, &format!("area-{number}"))?;
         write!(
             out,
@@ -79,13 +78,12 @@ pub(super) fn snapshots(facts: &Facts, out: &mut String) -> Result {
     let newest: Vec<&Snapshot> = facts.all.iter().rev().collect();
     let (at_once, rest) = newest.split_at(newest.len().min(ROWS));
     let (more, before) = rest.split_at(rest.len().min(MORE_ROWS));
-    let most = newest[..at_once.len() + more.len()].iter().map(|s| s.bytes_added).max().unwrap_or(0);
     let what =
         if rest.is_empty() { "All snapshots".to_owned() } else { format!("The newest {}", at_once.len()) };
-    table(facts, at_once, most, &format!("{what}, newest first"), out)?;
+    table(facts, at_once, &format!("{what}, newest first"), out)?;
     if !more.is_empty() {
         writeln!(out, "<details><summary>{} before these</summary>", counted(more.len() as u64, "snapshot"))?;
-        table(facts, more, most, "Snapshots before these, newest first", out)?;
+        table(facts, more, "Snapshots before these, newest first", out)?;
         out.push_str("</details>\n");
     }
     if !before.is_empty() {
@@ -95,7 +93,8 @@ pub(super) fn snapshots(facts: &Facts, out: &mut String) -> Result {
     Ok(())
 }
 
-fn table(facts: &Facts, snapshots: &[&Snapshot], most: u64, caption: &str, out: &mut String) -> Result {
+fn table(facts: &Facts, snapshots: &[&Snapshot], caption: &str, out: &mut String) -> Result {
+    let most = snapshots.iter().map(|s| s.bytes_added).max().unwrap_or(0);
     let (many, positions) = (facts.sources.len() > 1, snapshots.iter().any(|s| s.position.is_some()));
     write!(
         out,
