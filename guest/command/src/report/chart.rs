@@ -202,9 +202,15 @@ pub(super) fn area(
     let points = thinned(points, most);
     let y = |bytes: u64| HEIGHT - (HEIGHT - 4.0) * bytes as f64 / top.max(1) as f64;
     let line: String = points.iter().map(|(x, bytes)| format!("L{x:.1} {:.1}", y(*bytes))).collect();
-    // One snapshot alone has no extent.
+    // One moment alone has no extent.
     let (first, last) = (points.first().map_or(0.0, |p| p.0), points.last().map_or(0.0, |p| p.0));
-    let line = line.replacen('L', "M", 1) + if points.len() == 1 { "h0.1" } else { "" };
+    let (first, last, line) = match points.last() {
+        Some((_, bytes)) if last - first < 1.0 => {
+            let (first, last) = (first - 4.0, last + 4.0);
+            (first, last, format!("M{first:.1} {0:.1}L{last:.1} {0:.1}", y(*bytes)))
+        }
+        _ => (first, last, line.replacen('L', "M", 1)),
+    };
     write!(
         out,
         "<svg class=\"area\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
@@ -244,10 +250,12 @@ fn thinned(points: impl Iterator<Item = (f64, u64)>, most: usize) -> Vec<(f64, u
 pub(super) fn spark(out: &mut String, history: &[Then]) -> Result {
     let (Some(first), Some(last)) = (history.first(), history.last()) else { return Ok(()) };
     let top = history.iter().map(|then| then.bytes).max().unwrap_or(0).max(1);
-    let span = last.time.saturating_sub(first.time).max(1);
     let mut line = String::new();
-    for then in history {
-        let x = 100.0 * then.time.saturating_sub(first.time) as f64 / span as f64;
+    for (number, then) in history.iter().enumerate() {
+        let x = match last.time.saturating_sub(first.time) {
+            0 => 100.0 * number as f64 / (history.len() - 1).max(1) as f64,
+            span => 100.0 * then.time.saturating_sub(first.time) as f64 / span as f64,
+        };
         write!(
             line,
             "{}{x:.1} {:.1}",

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use strongroom_core::text::{count, counted, size, time, visible};
+use strongroom_core::text::{counted, size, time, visible};
 use strongroom_core::{Error, ErrorCode};
 use strongroom_store::redb::Partial;
 
@@ -127,7 +127,7 @@ fn print(session: &Session<'_>, facts: &Facts) -> anyhow::Result<()> {
     }
     if let Some(retention) = &facts.retention {
         let goes = retention.verdicts.values().filter(|verdict| !verdict.keep).count();
-        session.say(format!("{} would be forgotten", count(goes as u64)))?;
+        session.say(format!("{} would be forgotten", counted(goes as u64, "snapshot")))?;
     }
     for finding in &facts.findings {
         let word = match finding.severity {

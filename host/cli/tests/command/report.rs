@@ -38,10 +38,7 @@ fn it_tells_what_is_there_and_what_rules_would_forget() {
     let place = with_history(12);
     let said = place.ok("report --html report.html --keep-daily 5");
     assert!(said.starts_with("12 snapshots of 1 database"), "{said}");
-    assert!(
-        said.contains("7 snapshots would be forgotten") || said.contains("7 would be forgotten"),
-        "{said}"
-    );
+    assert!(said.contains("7 snapshots would be forgotten"), "{said}");
     assert!(said.contains("The page is in ") && said.contains("report.html."), "{said}");
     let page = page(&place);
     assert_eq!(page.matches("class=\"goes\"").count(), 7);
@@ -92,7 +89,8 @@ fn it_knows_when_somebody_verified_and_drilled() {
     place.ok("verify day-0000");
     place.ok("drill");
     let known = checks();
-    assert_eq!((&known["structure"]["snapshots"], &known["structure"]["bytes"]), (&2.into(), &0.into()));
+    assert_eq!(known["structure"]["snapshots"], 2);
+    assert!(known["structure"]["bytes"].as_u64() < known["data"]["bytes"].as_u64());
     assert_eq!((&known["sample"]["permille"], &known["data"]["damaged"]), (&50.into(), &0.into()));
     assert_eq!(
         (&known["snapshot"]["snapshot"], &known["drill"]["snapshot"]),
@@ -182,7 +180,7 @@ fn the_page_takes_the_place_of_a_report_and_of_no_other_file() {
     place.fails("report --html dir", 1, &["dir"]);
     place.fails("report --html dir --force", 1, &["dir"]);
     place.fails("report --html nowhere/report.html", 1, &["nowhere"]);
-    place.fails("report --html - --json", 2, &["standard output"]);
+    assert_eq!(place.run("report --html - --json").code, Some(2));
     let streamed = place.ok("report --html -");
     assert!(streamed.starts_with("<!DOCTYPE html>") && streamed.ends_with("</html>\n"));
     assert_eq!(place.ok("report -q --html report.html"), "");

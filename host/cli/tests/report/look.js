@@ -4,9 +4,9 @@ window.onload = () => {
     const page = frame.contentDocument, window = frame.contentWindow;
     const all = (selector) => [...page.querySelectorAll(selector)];
     const style = (element) => window.getComputedStyle(element);
-    const texts = all("h1, h2, h3, p, li, dt, dd, th, td, caption, span, time, code").filter((e) => e.offsetParent);
+    const texts = all("h1, h2, h3, p, li, dt, dd, th, td, caption, span, time, code").filter((e) => e.checkVisibility());
     window.focus();
-    const stops = all("a, summary, [tabindex]").filter((e) => e.offsetParent || e.className === "skip");
+    const stops = all("a, summary, [tabindex]").filter((e) => e.checkVisibility());
     const unmarked = stops.filter((e) => {
       e.focus();
       return page.activeElement !== e || style(e).outlineStyle === "none" || parseFloat(style(e).outlineWidth) < 2;

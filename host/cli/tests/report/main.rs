@@ -219,7 +219,7 @@ fn hostile_names_are_text_to_a_browser_too() {
         "--source",
         "<img src=x onerror=parent.taken=1>",
     ];
-    assert!(place.command(args).status().unwrap().success());
+    assert!(place.command(args).output().unwrap().status.success());
     let page = report(&place, "--keep-last 1");
     let seen = browser.look(&page, Scheme::Light);
     assert_sound(&seen);
