@@ -23,7 +23,7 @@ impl<'a> Stock<'a> {
     /// The same for one of so many parts, which may all be at work at once.
     pub(crate) fn of_part(vault: &'a dyn Vault, label: impl Into<String>, parts: usize) -> Result<Self> {
         let stock = Self::open(vault, label)?;
-        Ok(if parts > 2 { Self { index: stock.index.without_directory(), ..stock } } else { stock })
+        Ok(if parts > 2 { Self { index: stock.index.one_of_many(), ..stock } } else { stock })
     }
 
     /// Makes all of it durable; the new packs, and how many bytes their objects have.
