@@ -143,7 +143,7 @@ fn table(facts: &Facts, snapshots: &[&Snapshot], caption: &str, out: &mut String
             match retention.verdicts.get(&snapshot.name) {
                 Some(verdict) => write!(
                     out,
-                    "<td class=\"{}\">{}: {}</td>",
+                    "<td class=\"{}\">{}<span class=\"wide\">: {}</span></td>",
                     if verdict.keep { "keeps" } else { "goes" },
                     if verdict.keep { "kept" } else { "goes" },
                     Cut(&verdict.reason)
