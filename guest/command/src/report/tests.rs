@@ -456,37 +456,3 @@ fn text_stands_out_from_what_is_behind_it_in_light_and_in_dark() {
         }
     }
 }
-
-#[test]
-fn samples() {
-    let Some(to) = std::env::var_os("PAGES").map(std::path::PathBuf::from) else { return };
-    let put = |name: &str, facts: &Facts| fs::write(to.join(name), page(facts)).unwrap();
-    put("empty.html", &facts(&Made::default()));
-    put("one.html", &facts(&Made::history("app", 1, DAY)));
-    let mut several = Made::history("app", 40, DAY);
-    several.add("billing", 12, 3 * DAY);
-    several.add("sessions", 9, 5 * DAY);
-    put("several.html", &judged(&several, Some(rules(&several, |i| i % 3 > 0))));
-    let many = Made::history("app", 1000, HOUR);
-    put("many.html", &judged(&many, Some(rules(&many, |i| i > 600 || i % 24 == 0))));
-    let mut bad = Made::history("app", 14, DAY);
-    let mut damage = Damage::default();
-    (damage.file, damage.what) = (
-        format!("packs/{}", "ab".repeat(32)),
-        "it is gone; the next backup writes anew what is in it, if the database still has it".to_owned(),
-    );
-    damage.snapshots = (0..14).map(|i| format!("app-{i:04}")).collect();
-    damage.tables = vec!["accounts".to_owned(), "blobs".to_owned()];
-    bad.verified.damage = vec![damage];
-    put("damaged.html", &facts(&bad));
-    let mut hostile = Made::history("app", 5, DAY);
-    hostile.names = vec![
-        "<script>document.title = 'taken'</script>".to_owned(),
-        "\"><img src=x onerror=alert(1)>".to_owned(),
-        "\u{202e}desrever".to_owned(),
-        "x".repeat(1 << 20),
-        "Ünï漢字🙂 العربية".to_owned(),
-    ];
-    hostile.snapshots.snapshots[3].name = "<b>bold</b>-0003".to_owned();
-    put("hostile.html", &facts(&hostile));
-}
