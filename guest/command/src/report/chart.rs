@@ -211,10 +211,10 @@ pub(super) fn area(
         }
         _ => (first, last, line.replacen('L', "M", 1)),
     };
-    write!(
+    writeln!(
         out,
         "<svg class=\"area\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-labelledby=\"{id}-title\"><title id=\"{id}-title\">{}</title>\n",
+         aria-labelledby=\"{id}-title\"><title id=\"{id}-title\">{}</title>",
         Escaped(&extent(snapshots))
     )?;
     writeln!(

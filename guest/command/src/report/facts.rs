@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use strongroom_core::{Checks, Damage, Error, ErrorCode, Result, Snapshot, Table};
+use strongroom_core::{Checks, Error, ErrorCode, Result, Snapshot, Table};
 
 use super::findings::{Finding, Findings, Status};
 use crate::host::Repository;
@@ -134,7 +134,7 @@ pub(crate) fn gather(
     retention: Option<Retention>,
 ) -> Result<Facts> {
     let found = repository.snapshots()?;
-    let mut findings = Findings::new(now);
+    let mut findings = Findings::new(now, dir);
     findings.unreadable(&found.damage);
     let all = found.snapshots;
     let sources = sources(&all);
@@ -144,17 +144,18 @@ pub(crate) fn gather(
     for source in newest_first.iter().take(SOURCES) {
         match repository.verify(Some(&source.newest), strongroom_core::Depth::Structure) {
             Ok(verified) => findings.looked(&verified),
-            Err(e) => findings.damaged_at(&source.newest, &passable(e)?),
+            Err(e) => findings.without_tables(vec![(source.newest.clone(), passable(e)?)]),
         }
         let lists = (LISTS / sources.len().min(SOURCES)).clamp(2, LISTS_OF_SOURCE);
         let of_source: Vec<&Snapshot> = all.iter().filter(|s| s.source == source.source).collect();
-        let mut read = Vec::new();
+        let (mut read, mut failed) = (Vec::new(), Vec::new());
         for snapshot in spread(&of_source, lists) {
             match repository.tables(&snapshot.name) {
                 Ok(tables) => read.push((snapshot, tables)),
-                Err(e) => findings.damaged_at(&snapshot.name, &passable(e)?),
+                Err(e) => failed.push((snapshot.name.clone(), passable(e)?)),
             }
         }
+        findings.without_tables(failed);
         findings.vanished(&read);
         tables.extend(history(&read));
     }
@@ -185,13 +186,9 @@ pub(crate) fn gather(
 }
 
 /// What is wrong with a snapshot is a finding; whatever else goes wrong ends the report.
-fn passable(e: Error) -> Result<Damage> {
+fn passable(e: Error) -> Result<String> {
     match e.code() {
-        ErrorCode::Damaged | ErrorCode::NewerFormat | ErrorCode::NotFound => {
-            let mut damage = Damage::default();
-            damage.what = e.to_string();
-            Ok(damage)
-        }
+        ErrorCode::Damaged | ErrorCode::NewerFormat | ErrorCode::NotFound => Ok(e.to_string()),
         _ => Err(e),
     }
 }

@@ -1,5 +1,7 @@
 //! What is wrong with a repository, or may be.
 
+use std::path::Path;
+
 use serde::Serialize;
 use strongroom_core::text::{counted, visible};
 use strongroom_core::{Checks, Damage, Snapshot, Table, Verification, Verified};
@@ -55,12 +57,14 @@ pub(crate) struct Finding {
 
 pub(super) struct Findings {
     now: u64,
+    /// How messages begin that say which repository they are about, which is plain here.
+    place: String,
     all: Vec<Finding>,
 }
 
 impl Findings {
-    pub(super) fn new(now: u64) -> Self {
-        Self { now, all: Vec::new() }
+    pub(super) fn new(now: u64, dir: &Path) -> Self {
+        Self { now, place: format!("{}: ", dir.display()), all: Vec::new() }
     }
 
     /// The worst first; how the repository is.
@@ -83,12 +87,15 @@ impl Findings {
     }
 
     fn damage(&mut self, damage: &Damage, found: Option<u64>) {
-        let known = |finding: &Finding| finding.file == damage.file && finding.what == damage.what;
+        // The file stands in front of it anyway.
+        let file = format!("{}: ", damage.file);
+        let what = damage.what.strip_prefix(&file).unwrap_or(&damage.what);
+        let known = |finding: &Finding| finding.file == damage.file && finding.what == what;
         // What holds now need not be told as of then.
         if self.all.iter().any(known) {
             return;
         }
-        let finding = self.add(Severity::Damage, damage.what.clone());
+        let finding = self.add(Severity::Damage, what);
         finding.file.clone_from(&damage.file);
         finding.snapshots.clone_from(&damage.snapshots);
         finding.tables.clone_from(&damage.tables);
@@ -111,11 +118,20 @@ impl Findings {
         }
     }
 
-    /// A snapshot could not be looked at.
-    pub(super) fn damaged_at(&mut self, snapshot: &str, damage: &Damage) {
-        let mut damage = damage.clone();
-        damage.snapshots = vec![snapshot.to_owned()];
-        self.damage(&damage, None);
+    /// Snapshots whose tables could not be looked at, and why: mostly all for the same reason.
+    pub(super) fn without_tables(&mut self, failed: Vec<(String, String)>) {
+        let Some((_, why)) = failed.first() else { return };
+        let known = |finding: &Finding| failed.iter().all(|(name, _)| finding.snapshots.contains(name));
+        // What is the matter with them was told before.
+        if self.all.iter().any(known) {
+            return;
+        }
+        let why = why.strip_prefix(&self.place).unwrap_or(why);
+        let what = match failed.len() {
+            1 => why.to_owned(),
+            many => format!("{many} of the snapshots that were looked at do not tell their tables: {why}"),
+        };
+        self.add(Severity::Damage, what).snapshots = failed.into_iter().map(|(name, _)| name).collect();
     }
 
     /// Tables that the newest of some snapshots has no longer, and the one before it has.

@@ -52,9 +52,9 @@ pub(super) fn timeline(facts: &Facts, out: &mut String) -> Result {
         scale.write(out)?;
         out.push_str("</div>\n<div class=\"plot\">");
         let top = area(out, &of_source, axis, places, &format!("area-{number}"))?;
-        write!(
+        writeln!(
             out,
-            "<div class=\"scale\" aria-hidden=\"true\"><span style=\"top:0\">{}</span></div></div>\n",
+            "<div class=\"scale\" aria-hidden=\"true\"><span style=\"top:0\">{}</span></div></div>",
             size(top)
         )?;
         axis.write(out)?;

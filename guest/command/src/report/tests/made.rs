@@ -22,6 +22,8 @@ pub(super) struct Made {
     pub(super) names: Vec<String>,
     pub(super) verified: Verified,
     pub(super) calls: Cell<usize>,
+    /// No list of tables can be read.
+    pub(super) lost: bool,
 }
 
 impl Made {
@@ -60,6 +62,10 @@ impl Repository for Made {
     }
     fn tables(&self, snapshot: &str) -> Result<Vec<Table>> {
         self.calls.set(self.calls.get() + 1);
+        if self.lost {
+            let message = format!("/nowhere/backups: the tables of snapshot {snapshot:?}: gone");
+            return Err(Error::new(ErrorCode::Damaged, message));
+        }
         let number: u64 = snapshot.rsplit('-').next().unwrap().parse().unwrap();
         let names = self.tables.iter().map(|(name, _)| (*name).to_owned());
         let names = names.chain(self.names.iter().cloned());

@@ -232,6 +232,26 @@ fn what_is_wrong_is_told_the_worst_first() {
 }
 
 #[test]
+fn what_is_the_matter_with_many_snapshots_is_told_once() {
+    let mut made = Made::history("app", 10, DAY);
+    made.lost = true;
+    let facts = facts(&made);
+    let damage: Vec<&str> = what(&facts)
+        .into_iter()
+        .filter(|(severity, _)| *severity == Severity::Damage)
+        .map(|(_, what)| what)
+        .collect();
+    assert_eq!(
+        damage,
+        [
+            "10 of the snapshots that were looked at do not tell their tables: the tables of snapshot \"app-0000\": gone"
+        ]
+    );
+    assert_eq!(facts.findings[0].snapshots.len(), 10);
+    assert_well_formed(&page(&facts));
+}
+
+#[test]
 fn snapshots_that_stop_coming_are_noticed() {
     let mut made = Made::history("app", 30, HOUR);
     for snapshot in &mut made.snapshots.snapshots {
@@ -303,7 +323,7 @@ fn a_table_that_is_gone_is_noticed() {
     let (mut before, mut after) = (Snapshot::default(), Snapshot::default());
     (before.name, after.name, after.source) = ("one".to_owned(), "two".to_owned(), "app".to_owned());
     let said = |after: &Snapshot| {
-        let mut findings = findings::Findings::new(NOW);
+        let mut findings = findings::Findings::new(NOW, Path::new("/nowhere"));
         findings.vanished(&[(&before, newest.to_vec()), (after, newest[..1].to_vec())]);
         findings.end().1
     };
