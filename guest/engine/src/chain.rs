@@ -3,6 +3,7 @@
 use crate::delta::{self, Mark};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
+use crate::index::Location;
 use crate::object::{self, Stored};
 
 /// An object, taken out of its pack.
@@ -15,12 +16,19 @@ pub(crate) struct Link {
     pub(crate) len: usize,
     /// The content, or the script that makes it of that of the base.
     pub(crate) body: Vec<u8>,
+    /// Where it lies, if it was read from there.
+    pub(crate) place: Option<Location>,
 }
 
 impl Link {
     pub(crate) fn new(stored: &Stored<'_>) -> Result<Self> {
         let Stored { kind, id, mark, base, .. } = *stored;
-        Ok(Self { kind, id, mark, base, len: stored.len(), body: stored.body()? })
+        Ok(Self { kind, id, mark, base, len: stored.len(), body: stored.body()?, place: None })
+    }
+
+    /// The same, of what lies here.
+    pub(crate) fn at(stored: &Stored<'_>, place: Location) -> Result<Self> {
+        Ok(Self { place: Some(place), ..Self::new(stored)? })
     }
 }
 
@@ -56,6 +64,18 @@ impl Chain {
         }
         object::check(self.full.kind, self.full.id, &self.full.body)?;
         Ok(self.full.body)
+    }
+
+    /// Hands on the content of each of them, unchecked, from what is stored whole to the object itself.
+    pub(crate) fn contents(&self, mut see: impl FnMut(&Link, &[u8]) -> Result<()>) -> Result<()> {
+        see(&self.full, &self.full.body)?;
+        let mut content: Option<Vec<u8>> = None;
+        for delta in self.deltas.iter().rev() {
+            let made = delta::apply(&delta.body, content.as_ref().unwrap_or(&self.full.body), delta.len)?;
+            see(delta, &made)?;
+            content = Some(made);
+        }
+        Ok(())
     }
 
     /// What the scripts make, one after the other, of what is stored whole.

@@ -135,11 +135,20 @@ impl<'a> Objects<'a> {
         Ok(Base { kind, id, content, depth, full })
     }
 
-    /// Whether an object gives its content back.
-    pub(crate) fn gives_back(&self, stored: &Stored<'_>) -> Result<bool> {
-        match self.chain_of(Link::new(stored)?).and_then(Chain::into_content) {
-            Ok(_) => Ok(true),
+    /// Whether a delta that lies here gives its content back.
+    pub(crate) fn gives_back(&self, stored: &Stored<'_>, place: Location) -> Result<bool> {
+        let content = self.chain(stored, place)?.map(Chain::into_content).transpose();
+        match content {
             Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => Ok(false),
+            content => content.map(|content| content.is_some()),
+        }
+    }
+
+    /// An object and all that it rests on; `None` if something of that does not come back.
+    pub(crate) fn chain(&self, stored: &Stored<'_>, place: Location) -> Result<Option<Chain>> {
+        match self.chain_of(Link::at(stored, place)?) {
+            Ok(chain) => Ok(Some(chain)),
+            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => Ok(None),
             Err(e) => Err(e),
         }
     }
@@ -211,7 +220,7 @@ impl<'a> Objects<'a> {
             if stored.mark != place.mark {
                 return Err(Error::damaged(format!("object {id} rests on another than the index says")));
             }
-            Link::new(&stored)
+            Link::at(&stored, place)
         });
         read.map_err(|e| e.at(format_args!("{} at {}", path(), place.offset)))
     }

@@ -150,7 +150,10 @@ fn copy(vault: &dyn Vault, pack: Pack, objects: &Objects<'_>, into: &mut Packer<
     for entry in entries {
         let start = entry.offset as usize;
         let stored = bytes.get(start..start + entry.len as usize).unwrap_or_default();
-        if into.add_stored(entry.id, stored, |object| objects.gives_back(object))?.is_none() {
+        if into
+            .add_stored(entry.id, stored, |object| objects.gives_back(object, entry.in_pack(pack.id)))?
+            .is_none()
+        {
             return Err(Error::damaged(format!("object {} is not what was written", entry.id)));
         }
     }

@@ -240,6 +240,11 @@ impl Listings {
         Ok(all)
     }
 
+    /// What is said of this place of an object.
+    pub(crate) fn find_at(&self, id: &Id, place: Location) -> Result<Option<Spot>> {
+        Ok(self.find_all(id)?.into_iter().find(|spot| self.location(spot) == place))
+    }
+
     /// Goes through all objects in the order of their ids, with all that is said of each, in the order of the listings.
     pub(crate) fn each(&self, mut see: impl FnMut(&[Spot]) -> Result<()>) -> Result<()> {
         let mut streams: Vec<Stream<'_>> = (0..self.listings.len())

@@ -11,6 +11,7 @@ pub(crate) mod nowhere;
 pub(crate) mod plan;
 pub(crate) mod sift;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use crate::error::{Code, Error, Place, Result};
@@ -86,6 +87,7 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
         objects: &objects,
         needed: &marked.needed,
         bad: marked.bad,
+        gives_back: RefCell::new(Marks::new(&listings)),
         plan: &plan,
         gone: HashSet::new(),
         written: Vec::new(),
@@ -177,6 +179,8 @@ struct Run<'a> {
     objects: &'a Objects<'a>,
     needed: &'a Marks,
     plan: &'a Plan,
+    /// Deltas that were seen to give their content back.
+    gives_back: RefCell<Marks>,
     /// Packs, by number, that went.
     gone: HashSet<usize>,
     /// Packs that were written.
@@ -222,7 +226,7 @@ impl Run<'_> {
 
     fn sift(&self, numbers: &[usize], sifted: &mut Sifted) -> Result<Vec<Pack>> {
         let Self { vault, listings, objects, needed, plan, progress, .. } = *self;
-        let sieve = Sieve { vault, listings, objects, needed, plan, progress };
+        let sieve = Sieve { vault, listings, objects, needed, plan, gives_back: &self.gives_back, progress };
         let mut packer = Packer::new(if self.dry_run { &Nowhere } else { vault }, "prune");
         let sift = numbers.iter().try_for_each(|number| sieve.sift(*number, &mut packer, sifted));
         match sift.and_then(|()| packer.end_pack()) {

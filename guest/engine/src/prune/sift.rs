@@ -3,15 +3,17 @@
 //! The rule is the same whatever a pack holds: each object in it that some snapshot needs must be found sound elsewhere,
 //! or is moved, checked again in its new place; otherwise the pack stays.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::listing::Listings;
 use super::mark::Marks;
 use super::plan::{Plan, blame, is_sound, stored};
 use crate::delta::Mark;
-use crate::error::{Place, Result};
+use crate::error::{Code, Place, Result};
 use crate::id::Id;
-use crate::object;
+use crate::index::Location;
+use crate::object::{self, Stored};
 use crate::objects::Objects;
 use crate::pack::{self, Entry, Packer};
 use crate::progress::{Level, Progress};
@@ -22,12 +24,14 @@ const RUN: u64 = 4 << 20;
 const GAP: u64 = 64 << 10;
 
 /// What a sifting needs to know.
-pub(super) struct Sieve<'a> {
+pub(super) struct Sieve<'a, 'v> {
     pub(super) vault: &'a dyn Vault,
     pub(super) listings: &'a Listings,
-    pub(super) objects: &'a Objects<'a>,
+    pub(super) objects: &'a Objects<'v>,
     pub(super) needed: &'a Marks,
     pub(super) plan: &'a Plan,
+    /// Deltas, by the places where they lie, that were seen to give their content back.
+    pub(super) gives_back: &'a RefCell<Marks>,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -42,7 +46,7 @@ pub(super) struct Sifted {
     pub(super) bad: HashSet<(Id, Id)>,
 }
 
-impl Sieve<'_> {
+impl Sieve<'_, '_> {
     /// Moves what is needed of a pack.
     pub(super) fn sift(&self, number: usize, into: &mut Packer<'_>, sifted: &mut Sifted) -> Result<()> {
         super::advance(self.progress, "prune", 0)?;
@@ -101,11 +105,12 @@ impl Sieve<'_> {
         for entry in run {
             let at = (u64::from(entry.offset) - start) as usize;
             let here = bytes.get(at..at + entry.len as usize).unwrap_or_default();
-            let mut added = into.add_stored(entry.id, here, |object| self.objects.gives_back(object))?;
+            let place = entry.in_pack(self.listings.packs[number].pack.id);
+            let mut added = into.add_stored(entry.id, here, |object| self.gives_back(object, place))?;
             if added.is_none()
-                && let Some(other) = self.other_copy(number, entry)?
+                && let Some((place, other)) = self.other_copy(number, entry)?
             {
-                added = into.add_stored(entry.id, &other, |object| self.objects.gives_back(object))?;
+                added = into.add_stored(entry.id, &other, |object| self.gives_back(object, place))?;
             }
             match added {
                 Some(added) => {
@@ -121,13 +126,41 @@ impl Sieve<'_> {
         Ok(all)
     }
 
+    /// Whether a delta that lies here gives its content back. What it rests on does too, then, or does not, and that is
+    /// remembered: most of what rests on others is rested on itself, and need not be gone through again.
+    fn gives_back(&self, delta: &Stored<'_>, place: Location) -> Result<bool> {
+        let known = |id: &Id, place: Location| {
+            let spot = self.listings.find_at(id, place)?;
+            Ok(spot.map(|spot| (spot, self.gives_back.borrow().get(&spot))))
+        };
+        if matches!(known(&delta.id, place)?, Some((_, true))) {
+            return Ok(true);
+        }
+        let Some(chain) = self.objects.chain(delta, place)? else { return Ok(false) };
+        let mut gives_back = false;
+        let made = chain.contents(|link, content| {
+            gives_back = false;
+            let seen = link.place.map(|place| known(&link.id, place)).transpose()?.flatten();
+            gives_back =
+                matches!(seen, Some((_, true))) || object::check(link.kind, link.id, content).is_ok();
+            if let Some((spot, false)) = seen.filter(|_| gives_back) {
+                self.gives_back.borrow_mut().set(&spot);
+            }
+            Ok(())
+        });
+        match made {
+            Err(e) if e.code == Code::Damaged => Ok(false),
+            made => made.map(|()| gives_back),
+        }
+    }
+
     /// Another place's copy of an object, which rests on no other than this one.
-    fn other_copy(&self, number: usize, entry: &Entry) -> Result<Option<Vec<u8>>> {
+    fn other_copy(&self, number: usize, entry: &Entry) -> Result<Option<(Location, Vec<u8>)>> {
         let fits = |mark: Mark| mark.is_whole() || mark == entry.mark;
         let spots = self.listings.find_all(&entry.id)?;
         for spot in spots.iter().filter(|spot| spot.pack != number && fits(spot.entry.mark)) {
             if let Some(stored) = stored(self.vault, self.listings, spot)? {
-                return Ok(Some(stored));
+                return Ok(Some((self.listings.location(spot), stored)));
             }
         }
         Ok(None)
