@@ -3,6 +3,7 @@
 pub mod args;
 pub mod bench;
 pub mod child;
+pub mod copies;
 pub mod entries;
 pub mod files;
 pub mod guests;

@@ -9,6 +9,7 @@ pub mod host;
 mod output;
 mod paths;
 mod policy;
+mod report;
 mod session;
 mod verbs;
 
@@ -23,9 +24,11 @@ pub use output::style::{Style, on_stderr};
 pub use output::table::{Side, Table};
 pub use paths::{expand, fill_in as expanded};
 pub use policy::PolicyArgs;
+pub use report::{Retention as RetentionFacts, Verdict};
 pub use session::Session;
 pub use verbs::forget::{Forgetting, forget};
 pub use verbs::prune::permille as unused_share;
+pub use verbs::report::{Reporting, report};
 pub use verbs::verify::{describe, permille as sample_share};
 
 use args::{Args, Verb};

@@ -1,9 +1,10 @@
 //! The command where another runtime runs it.
 
 use std::path::{Component as Part, Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Special};
-use strongroom_command::{Forgetting, Global, Host, Program, Session, forget, usage};
+use strongroom_command::{Forgetting, Global, Host, Program, Reporting, Session, forget, report, usage};
 use strongroom_core::{Bar, Error, ErrorCode, Result};
 use wasip2::filesystem::preopens::get_directories;
 
@@ -28,6 +29,8 @@ pub(crate) struct Stock {
 pub(crate) enum Own {
     /// Forget snapshots by name
     Forget(Forget),
+    /// Show the repository at a glance, as a page or in a few lines
+    Report(Report),
     #[command(flatten)]
     Elsewhere(Elsewhere),
 }
@@ -48,6 +51,19 @@ pub(crate) struct Forget {
     how: Forgetting,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+    report --html data/backups.html
+        as a page to look at, which needs nothing else: no network, no script
+
+What rules (--keep-daily 7 and the like) would forget next, tells the native
+strongroom command: the rules are a component, which only a host can run.")]
+pub(crate) struct Report {
+    #[command(flatten)]
+    how: Reporting,
+}
+
 impl Program for Stock {
     type Own = Own;
 
@@ -60,6 +76,11 @@ impl Program for Stock {
         match verb {
             Own::Forget(args) => {
                 forget(session, session.repository()?.as_ref(), &args.names, None, &args.how)
+            }
+            Own::Report(args) => {
+                let repository = Repository::new(&session.repository_dir()?, &session.bar).without_memory();
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                report(session, &repository, now, None, &args.how)
             }
             Own::Elsewhere(verb) => {
                 Err(usage(format!("`{}` is a verb of the native strongroom command only", verb.0)))

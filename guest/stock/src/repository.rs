@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom_command::host::{self, Each, Incoming};
 use strongroom_core::{
     Archived, Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Repaired, Restored, Result,
-    Snapshot, Snapshots, Table, Verified, archive, readable,
+    Snapshot, Snapshots, Table, Verified, archive, checks, readable,
 };
 use strongroom_store::frame::Decoder;
 
@@ -51,11 +51,19 @@ impl From<kv_store::Error> for Error {
 pub(crate) struct Repository {
     dir: PathBuf,
     bar: Bar,
+    /// What a verify finds is to be remembered.
+    remembers: bool,
 }
 
 impl Repository {
     pub(crate) fn new(dir: &Path, bar: &Bar) -> Self {
-        Self { dir: dir.to_owned(), bar: bar.clone() }
+        Self { dir: dir.to_owned(), bar: bar.clone(), remembers: true }
+    }
+
+    /// Leaves no trace of what a verify finds.
+    pub(crate) fn without_memory(mut self) -> Self {
+        self.remembers = false;
+        self
     }
 
     /// Lets the engine at the directory for as long as `act` takes.
@@ -212,13 +220,17 @@ impl host::Repository for Repository {
     }
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
-        let depth = match depth {
+        let how = match depth {
             Depth::Structure => engine::Depth::Structure,
             Depth::Data => engine::Depth::Data,
             Depth::Sample { permille, number } => engine::Depth::Sample((permille, number)),
             _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
-        self.read(|| Ok(engine::verify(snapshot, depth)?.into()))
+        let verified = self.read(|| Ok(engine::verify(snapshot, how)?.into()))?;
+        if self.remembers {
+            checks::note_verified(&self.dir, snapshot, depth, &verified);
+        }
+        Ok(verified)
     }
 
     fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()> {

@@ -1,11 +1,12 @@
 //! `drill`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 use strongroom::{Difference, Drill, Error, ErrorCode};
 use strongroom_command::{Session, describe, expand};
+use strongroom_core::checks;
 use strongroom_core::text::{counted, duration, size, visible};
 
 use crate::native::Native;
@@ -50,7 +51,9 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     let repository = native.open(&session.repository_dir()?, &session.bar)?;
     session.go_on()?;
     let dir = args.dir.as_deref().map_or_else(|| Ok(std::env::temp_dir()), |dir| expand(native, dir))?;
-    native.confine(&[repository.dir()], &[&dir])?;
+    let checks = checks::prepare(repository.dir());
+    let writes: Vec<&Path> = [dir.as_path()].into_iter().chain(checks.as_deref()).collect();
+    native.confine(&[repository.dir()], &writes)?;
     let drilled = repository.drill(&args.snapshot, &Drill::new().dir(dir))?;
     session.bar.clear();
     let comparison = &drilled.comparison;

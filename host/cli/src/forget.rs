@@ -3,7 +3,7 @@
 use std::io;
 use std::time::SystemTime;
 
-use strongroom::{Damage, Decision, Error, ErrorCode, Judged, PolicyFailure, Retention, TimeZone};
+use strongroom::{Damage, Error, ErrorCode, Judged, PolicyFailure, Retention, TimeZone};
 use strongroom_command::{Forgetting, PolicyArgs, Session, Side, Table, forget, usage};
 use strongroom_core::text::visible;
 
@@ -59,7 +59,7 @@ const RULES: [&str; 11] = [
 ];
 
 pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
-    let rules = !args.keep.is_empty() || args.policy.file.is_some() || !args.policy.settings.is_empty();
+    let rules = policy::has_rules(&args.keep, &args.policy);
     if !rules && args.names.is_empty() {
         return Err(usage(
             "say what to keep: --keep-daily 7, say, or --policy P.wasm; or name the snapshots to forget",
@@ -68,13 +68,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     let dir = session.repository_dir()?;
     let repository = native.open(&dir, &session.bar)?;
     let (names, kept, failure) = if rules {
-        let policy = args.keep.given_to(policy::load(native, &args.policy)?);
-        if !policy.decides(Decision::Retain) {
-            return Err(usage(format!(
-                "policy {} does not say what to keep: it does not export retain",
-                policy.name()
-            )));
-        }
+        let policy = policy::retaining(native, &args.keep, &args.policy)?;
         let mut plan = repository.retention(&policy, SystemTime::now())?;
         if let Some(source) = &args.source {
             plan = plan.only(source);

@@ -9,6 +9,7 @@ mod forget;
 mod interrupt;
 mod native;
 mod policy;
+mod report;
 mod repository;
 mod run;
 mod shell;

@@ -13,7 +13,7 @@ use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::Bar;
 
 use crate::demo::verb as demo;
-use crate::{component, config, drill, forget, interrupt, policy, run, shell, trace};
+use crate::{component, config, drill, forget, interrupt, policy, report, run, shell, trace};
 
 /// This program.
 pub(crate) struct Native {
@@ -32,6 +32,8 @@ pub(crate) enum Own {
     Run(Box<run::Args>),
     /// Forget snapshots by rules, or by name
     Forget(Box<forget::Args>),
+    /// Show the repository at a glance, as a page or in a few lines
+    Report(Box<report::Args>),
     /// Check or try out a policy
     Policy(policy::Args),
     /// Write the engine as a component file, alone or ready for the wasmtime command
@@ -85,6 +87,7 @@ impl Program for Native {
         match verb {
             Own::Run(args) => run::run(self, session, &args),
             Own::Forget(args) => forget::run(self, session, &args),
+            Own::Report(args) => report::run(self, session, &args),
             Own::Policy(args) => policy::run(self, session, &args),
             Own::Component(args) => component::run(session, &args),
             Own::Drill(args) => drill::run(self, session, &args),
@@ -97,7 +100,11 @@ impl Program for Native {
 
 impl Host for Native {
     fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn host::Repository + '_>> {
-        Ok(Box::new(crate::repository::Native { repository: self.open(dir, bar)?, host: self }))
+        Ok(Box::new(crate::repository::Native {
+            repository: self.open(dir, bar)?,
+            host: self,
+            remembers: true,
+        }))
     }
 
     fn absolute(&self, path: &Path) -> Result<PathBuf, Error> {
@@ -183,8 +190,8 @@ mod tests {
         let mine = super::Own::augment_subcommands(clap::Command::new("strongroom"));
         let mut mine: Vec<&str> = mine.get_subcommands().map(clap::Command::get_name).collect();
         mine.sort_unstable();
-        // It forgets by name.
-        mine.retain(|verb| *verb != "forget");
+        // It forgets by name, and reports without rules.
+        mine.retain(|verb| !matches!(*verb, "forget" | "report"));
         assert_eq!(mine, strongroom_command::NATIVE_ONLY);
     }
 }

@@ -1,7 +1,7 @@
 //! The verbs on a repository, done by the library.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use strongroom::{
@@ -9,11 +9,14 @@ use strongroom::{
     Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::{host, usage};
+use strongroom_core::checks;
 
 /// A repository as the library has it.
 pub(crate) struct Native<'h> {
     pub(crate) repository: Repository,
     pub(crate) host: &'h crate::native::Native,
+    /// Somebody may remember what a verify finds.
+    pub(crate) remembers: bool,
 }
 
 impl Native<'_> {
@@ -116,7 +119,9 @@ impl host::Repository for Native<'_> {
     }
 
     fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
-        self.reads()?;
+        let checks = self.remembers.then(|| checks::prepare(self.repository.dir())).flatten();
+        self.host
+            .confine(&[self.repository.dir()], &checks.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
         self.repository.verify(snapshot, depth)
     }
 

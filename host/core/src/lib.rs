@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod bar;
+pub mod checks;
 mod comparison;
 mod diff;
 pub mod directory;
@@ -16,6 +17,7 @@ mod model;
 pub mod text;
 
 pub use bar::Bar;
+pub use checks::{Checks, DrillRecord, Look, Verification};
 pub use comparison::{Comparison, Difference, Drilled};
 pub use diff::{EntryDifference, Happened, TableDifference, TableSide, Told};
 pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};

@@ -1,6 +1,6 @@
 //! What the verbs answer.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -53,7 +53,8 @@ pub struct Table {
 }
 
 /// One thing that is wrong, and what it costs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Damage {
     /// The file it is in, from the repository's root; empty where there is none to name.
@@ -140,7 +141,8 @@ pub struct Pruned {
 }
 
 /// A file of the repository, and what is the matter with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Note {
     /// The file, from the repository's root.

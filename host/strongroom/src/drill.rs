@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use strongroom_core::checks;
 use strongroom_store::redb::{RedbStore, check_file};
 
 use crate::model::Drilled;
@@ -35,8 +36,17 @@ impl Repository {
     /// Restores a snapshot to a temporary file, opens that as an application would, has redb check it, derives the ids
     /// of all its tables from what is in it, compares them with the snapshot's, and removes it.
     ///
-    /// That they differ is no error: [`Drilled::is_equal`] tells.
+    /// That they differ is no error: [`Drilled::is_equal`] tells. [`checks`](Self::checks) knows afterwards what came of
+    /// it.
     pub fn drill(&self, snapshot: &str, drill: &Drill) -> Result<Drilled> {
+        let drilled = self.restore_and_compare(snapshot, drill);
+        if self.remembers() {
+            checks::note_drilled(self.dir(), snapshot, &drilled);
+        }
+        drilled
+    }
+
+    fn restore_and_compare(&self, snapshot: &str, drill: &Drill) -> Result<Drilled> {
         let began = Instant::now();
         let within = drill.dir.clone().unwrap_or_else(std::env::temp_dir);
         let place = tempfile::Builder::new()

@@ -63,9 +63,9 @@ pub use drill::Drill;
 pub use forget::Forget;
 pub use host::progress::{Cancel, OnProgress};
 pub use model::{
-    Archived, Comparison, Damage, Depth, Difference, Drilled, EntryDifference, Happened, Loss, Note,
-    Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference, TableSide, Told,
-    Verified,
+    Archived, Checks, Comparison, Damage, Depth, Difference, DrillRecord, Drilled, EntryDifference, Happened,
+    Look, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference,
+    TableSide, Told, Verification, Verified,
 };
 pub use plugin::{Plugin, PluginBuilder, Run};
 pub use policy::{

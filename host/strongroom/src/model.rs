@@ -1,9 +1,9 @@
 //! What the verbs answer.
 
 pub use strongroom_core::{
-    Archived, Comparison, Damage, Depth, Difference, Drilled, EntryDifference, Happened, Loss, Note,
-    Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference, TableSide, Told,
-    Verified,
+    Archived, Checks, Comparison, Damage, Depth, Difference, DrillRecord, Drilled, EntryDifference, Happened,
+    Look, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table, TableDifference,
+    TableSide, Told, Verification, Verified,
 };
 
 use crate::sandbox::wit;

@@ -9,7 +9,7 @@ use crate::host::{Grants, Meter};
 use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified, checked};
 use crate::sandbox::{Access, Instance, Memory, Sandbox, Walls, on_confined_thread, wit};
 use crate::{Error, ErrorCode, Result};
-use strongroom_core::directory;
+use strongroom_core::{Checks, checks, directory};
 
 /// A directory of snapshots.
 ///
@@ -22,6 +22,7 @@ pub struct Repository {
     on_progress: Option<OnProgress>,
     on_warning: Option<OnWarning>,
     cancel: Cancel,
+    remembers: bool,
 }
 
 /// Is told, once for each, what a caller should know of a verb that went well.
@@ -37,7 +38,14 @@ impl Repository {
     pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
         let dir = dir.as_ref();
         let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
-        Ok(Self { dir: absolute, sandbox, on_progress: None, on_warning: None, cancel: Cancel::new() })
+        Ok(Self {
+            dir: absolute,
+            sandbox,
+            on_progress: None,
+            on_warning: None,
+            cancel: Cancel::new(),
+            remembers: true,
+        })
     }
 
     /// Where it is.
@@ -67,6 +75,19 @@ impl Repository {
         self
     }
 
+    /// Leaves no trace of what [`verify`](Self::verify) and [`drill`](Self::drill) find; otherwise [`checks`](Self::checks)
+    /// knows it afterwards.
+    #[must_use]
+    pub fn without_memory(mut self) -> Self {
+        self.remembers = false;
+        self
+    }
+
+    /// When this repository was last verified and drilled, by whatever program, and what was found.
+    pub fn checks(&self) -> Checks {
+        Checks::read(&self.dir)
+    }
+
     /// All snapshots.
     pub fn snapshots(&self) -> Result<Snapshots> {
         let (snapshots, damage) =
@@ -91,18 +112,27 @@ impl Repository {
         Ok(tables.into_iter().map(Table::from).collect())
     }
 
-    /// Looks whether all is there that the snapshots need, or what one of them needs.
+    /// Looks whether all is there that the snapshots need, or what one of them needs. [`checks`](Self::checks) knows
+    /// afterwards what was found.
     pub fn verify(&self, snapshot: Option<&str>, depth: Depth) -> Result<Verified> {
-        let depth = match depth {
+        let how = match depth {
             Depth::Structure => wit::Depth::Structure,
             Depth::Data => wit::Depth::Data,
             Depth::Sample { permille, number } => wit::Depth::Sample((permille, number)),
             _ => return Err(Error::new(ErrorCode::Unsupported, "this depth is not known here")),
         };
-        let verified = self.read("verify", |engine| {
-            engine.call(|engine, store| engine.call_verify(store, snapshot, depth))
-        })?;
-        Ok(verified.into())
+        let verified = self
+            .read("verify", |engine| engine.call(|engine, store| engine.call_verify(store, snapshot, how)))?;
+        let verified = verified.into();
+        if self.remembers {
+            checks::note_verified(&self.dir, snapshot, depth, &verified);
+        }
+        Ok(verified)
+    }
+
+    /// Whether what is found is to be remembered.
+    pub(crate) fn remembers(&self) -> bool {
+        self.remembers
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {

@@ -12,6 +12,8 @@ fn verbs_that_read_change_nothing() {
     // What a run that was interrupted leaves behind: a verb that could write would be tempted to clear it away.
     std::fs::write(repository.dir().join("packs/tmp-left"), "left behind").unwrap();
     std::fs::remove_file(&files_below(&repository.dir().join("index"))[0]).unwrap();
+    // It leaves its notes elsewhere, and nowhere at all if it shall not.
+    let repository = repository.without_memory();
     let before = state_of(repository.dir());
     repository.snapshots().unwrap();
     repository.find(&snapshot.id[..8]).unwrap();
@@ -30,4 +32,14 @@ fn verbs_that_read_change_nothing() {
     restored(&repository, "latest");
     assert_eq!(repository.tables("no such snapshot").unwrap_err().code(), ErrorCode::NotFound);
     assert!(state_of(repository.dir()) == before, "the repository is as it was");
+    crate::common::repository(repository.dir()).verify(None, Depth::Structure).unwrap();
+    let besides = |path: &std::path::Path| {
+        path != repository.dir() && !path.starts_with(repository.dir().join("checks"))
+    };
+    let mut after = state_of(repository.dir());
+    let written =
+        after.extract_if(.., |(path, ..)| path.starts_with(repository.dir().join("checks"))).count();
+    after.retain(|(path, ..)| besides(path));
+    let before: Vec<_> = before.into_iter().filter(|(path, ..)| besides(path)).collect();
+    assert!(written == 2 && after == before, "the folder and one note are new, and nothing else");
 }

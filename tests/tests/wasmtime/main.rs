@@ -97,6 +97,9 @@ fn the_verbs_say_what_the_native_command_says() {
     assert_eq!(place.ok("cat one accounts").lines().count(), 20_000);
     assert_eq!(place.json("cat one accounts")[7]["key"], "account-00007");
     assert!(place.ok("verify").contains("no damage"));
+    assert!(place.repository().checks().structure.is_some());
+    assert!(place.ok("report --html data/report.html").contains("The page is in data/report.html."));
+    assert!(fs::read_to_string(place.path("data/report.html")).unwrap().ends_with("</html>\n"));
     assert_eq!(place.ok("backup data/app.redb --name two -q"), "");
     assert!(place.ok("--help").contains("wasmtime run --dir"));
     assert!(place.ok("help backup").contains("EXAMPLES:"));

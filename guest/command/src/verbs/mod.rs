@@ -9,6 +9,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod prune;
 pub(crate) mod repair;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod snapshots;
 pub(crate) mod tables;

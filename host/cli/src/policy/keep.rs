@@ -62,6 +62,11 @@ impl Keep {
         self.settings().is_empty()
     }
 
+    /// The rules as they would be typed.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.settings().into_iter().map(|(name, value)| format!("--{name} {value}")).collect()
+    }
+
     /// The policy with these rules.
     pub(crate) fn given_to(&self, policy: Policy) -> Policy {
         self.settings().into_iter().fold(policy, |policy, (name, value)| policy.setting(name, value))

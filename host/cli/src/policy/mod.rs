@@ -6,7 +6,7 @@ mod simulate;
 mod time;
 
 use clap::Subcommand;
-use strongroom::{Policy, PolicyBudgets, TimeZone};
+use strongroom::{Decision, Policy, PolicyBudgets, TimeZone};
 use strongroom_command::{PolicyArgs, Session, expand, usage};
 
 pub(crate) use keep::Keep;
@@ -77,4 +77,26 @@ pub(crate) fn load(native: &Native, args: &PolicyArgs) -> anyhow::Result<Policy>
         policy = policy.time_zone(TimeZone::named(zone).map_err(|e| usage(e.to_string()))?);
     }
     Ok(policy)
+}
+
+/// Whether anything says what to keep.
+pub(crate) fn has_rules(keep: &Keep, args: &PolicyArgs) -> bool {
+    !keep.is_empty() || args.file.is_some() || !args.settings.is_empty()
+}
+
+/// The policy that is asked for, which must say what to keep.
+pub(crate) fn retaining(native: &Native, keep: &Keep, args: &PolicyArgs) -> anyhow::Result<Policy> {
+    let policy = keep.given_to(load(native, args)?);
+    if policy.decides(Decision::Retain) {
+        return Ok(policy);
+    }
+    Err(usage(format!("policy {} does not say what to keep: it does not export retain", policy.name())))
+}
+
+/// What says it, as it would be typed.
+pub(crate) fn told(keep: &Keep, args: &PolicyArgs) -> String {
+    let mut words = keep.told();
+    words.extend(args.file.iter().map(|file| format!("--policy {}", file.display())));
+    words.extend(args.settings.iter().map(|(name, value)| format!("--set {name}={value}")));
+    words.join(" ")
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use strongroom::{Decision, Simulation, Timeline};
+use strongroom::{Simulation, Timeline};
 use strongroom_command::{Host as _, PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted};
 
 use super::time::{clock, stretch};
-use super::{Keep, load};
+use super::{Keep, retaining};
 use crate::native::Native;
 
 #[derive(Debug, clap::Args)]
@@ -90,13 +90,7 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
             "without a rule everything is kept; give --keep-daily or another, or a policy's file",
         ));
     }
-    let policy = args.keep.given_to(load(native, &options)?);
-    if !policy.decides(Decision::Retain) {
-        return Err(usage(format!(
-            "policy {} does not say what to keep: it does not export retain",
-            policy.name()
-        )));
-    }
+    let policy = retaining(native, &args.keep, &options)?;
     let mut timeline = Timeline::new(args.every, args.length);
     timeline.positions = args.positions;
     timeline.name.clone_from(&args.name);

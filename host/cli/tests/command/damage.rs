@@ -82,7 +82,14 @@ fn a_damaged_snapshot_file_does_not_hide_the_others() {
 fn verbs_that_read_change_nothing() {
     let place = Place::new();
     place.ok("backup app.redb --name one");
-    let before = place.files("backups");
+    place.ok("verify");
+    // But for the notes of when somebody looked, which nothing depends on.
+    let files = || {
+        let mut files = place.files("backups");
+        files.retain(|path, _| !path.starts_with(place.path("backups/checks")));
+        files
+    };
+    let before = files();
     for args in [
         "snapshots",
         "tables one",
@@ -95,6 +102,6 @@ fn verbs_that_read_change_nothing() {
         "restore one out.redb",
     ] {
         place.ok(args);
-        assert_eq!(place.files("backups"), before, "{args} changed the repository");
+        assert_eq!(files(), before, "{args} changed the repository");
     }
 }

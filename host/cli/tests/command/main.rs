@@ -14,6 +14,7 @@ mod output;
 mod place;
 mod policy;
 mod repair;
+mod report;
 mod round_trip;
 mod run;
 mod schema;

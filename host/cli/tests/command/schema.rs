@@ -131,6 +131,7 @@ fn what_is_printed_is_what_the_schema_says() {
         "verify --read-data",
         "verify one --against app.redb",
         "drill",
+        "report --keep-last 1",
         "policy simulate --keep-daily 2 --every 12h --for 4d",
         "forget --keep-last 9 --dry-run",
         "forget one --prune",
@@ -148,7 +149,7 @@ fn what_is_printed_is_what_the_schema_says() {
         let len = fs::metadata(&pack).unwrap().len();
         fs::write(&pack, random(1, len as usize)).unwrap();
     }
-    for args in ["verify --read-data", "repair", "restore latest lost.redb --skip-damaged"] {
+    for args in ["verify --read-data", "report", "repair", "restore latest lost.redb --skip-damaged"] {
         look(args);
     }
     for kind in [
@@ -158,6 +159,7 @@ fn what_is_printed_is_what_the_schema_says() {
         "diff",
         "compared",
         "drilled",
+        "report",
         "verdict",
         "kept",
         "simulation",
