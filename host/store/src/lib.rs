@@ -17,6 +17,9 @@ pub mod redb;
 
 pub use error::{Error, ErrorCode, Result};
 
+/// The name of the [note](Store::notes) that says what a store cannot hand over, so that no backup has it.
+pub const LEFT_BEHIND: &str = "left-behind";
+
 /// A table of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {

@@ -23,8 +23,12 @@ mod check;
 mod contain;
 mod driver;
 mod fault;
+#[cfg(feature = "redb2")]
+mod format2;
 mod open;
 mod order;
+#[cfg(feature = "redb2")]
+mod overlay;
 mod packer;
 mod pages;
 mod part;

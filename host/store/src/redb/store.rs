@@ -7,8 +7,9 @@ use super::part::{self, At, MAX_PARTS, Mark};
 use super::scan::{Doubts, Scan, Stretch};
 use super::schema::{self, Schema};
 use super::{open, pinned, position, size, template};
-use crate::{Changes, Entries, Error, ErrorCode, Result, Store, Table};
+use crate::{Changes, Entries, Error, ErrorCode, LEFT_BEHIND, Result, Store, Table};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -35,10 +36,15 @@ pub(super) struct Known {
     pub(super) table: Table,
 }
 
-/// What keeps a moment. The transaction goes before its database.
+/// What of a redb database is in no backup of it: nobody can ask redb for it.
+const WHAT_STAYS: &str = "savepoints; the file's format, free pages and settings; how the application's own key types compare \
+                          (the order of their keys is kept)";
+
+/// What keeps a moment. The transaction goes before its database, and the lock on the file last.
 pub(super) struct Moment {
     pub(super) txn: ReadTransaction,
     _database: Option<ReadOnlyDatabase>,
+    _held: Option<File>,
 }
 
 /// The commit in the file that a moment is.
@@ -79,7 +85,7 @@ impl RedbStore {
             ("opened", "in process"),
             ("durability", "read in process: commits that were not yet durable are included"),
         ];
-        Self::new(txn, None, None, notes)
+        Self::new(Moment { txn, _database: None, _held: None }, None, notes)
     }
 
     /// The present moment of a database file, which is never written to.
@@ -87,27 +93,27 @@ impl RedbStore {
     /// The database may be open in another process if that opened it to be shared
     /// ([`ConcurrencyMode::SingleWriter`](redb::ConcurrencyMode::SingleWriter) or `MultiWriter`); otherwise that is
     /// [`ErrorCode::Busy`].
+    ///
+    /// With the feature `redb2` it may have redb's file format 2, which redb 4 refuses: it is then upgraded in memory, and
+    /// restores as a database of today.
     pub fn open(path: &Path) -> Result<Self> {
         let opened = open::read_only(path)?;
         let notes =
             [("opened", opened.how), ("durability", "read from the file: only durable commits are included")];
-        Ok(Self::new(opened.txn, Some(opened.database), opened.committed, notes))
+        let moment = Moment { txn: opened.txn, _database: Some(opened.database), _held: opened.held };
+        Ok(Self::new(moment, opened.committed, notes))
     }
 
-    fn new(
-        txn: ReadTransaction,
-        database: Option<ReadOnlyDatabase>,
-        committed: Option<Committed>,
-        notes: [(&str, &str); 2],
-    ) -> Self {
+    fn new(moment: Moment, committed: Option<Committed>, notes: [(&str, &str); 2]) -> Self {
+        let notes = notes.into_iter().chain([(LEFT_BEHIND, WHAT_STAYS)]);
         Self {
             tables: Mutex::new(None),
-            moment: Arc::new(Moment { txn, _database: database }),
+            moment: Arc::new(moment),
             committed,
             defined: OnceLock::new(),
             counts: Arc::default(),
             doubts: Arc::default(),
-            notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }
 
