@@ -1,4 +1,5 @@
-//! Databases in redb's file format 2 are read as redb 2.6 would upgrade them, and their files stay as they are.
+//! Databases in redb's file format 2 are read as redb 2.6 would upgrade them, with tuples as redb 4 stores them, and their
+//! files stay as they are.
 #![cfg(feature = "redb2")]
 #![allow(clippy::unwrap_used)]
 
@@ -12,10 +13,9 @@ use std::time::{Duration, SystemTime};
 use strongroom_store::redb::RedbStore;
 use strongroom_store::{Error, ErrorCode, Store, Table};
 
-/// Makes the same tables with whatever redb is named `$redb`: those whose types both call the same, and `tuples`, of
-/// variable width, whose encoding changed with redb 3.
+/// Makes the same tables with whatever redb is named `$redb`.
 macro_rules! tables {
-    ($redb:ident, $txn:expr, $tuple:ty) => {{
+    ($redb:ident, $txn:expr) => {{
         use $redb::{MultimapTableDefinition, TableDefinition};
         macro_rules! plain {
             ($name:literal, $key:ty => $value:ty, $entries:expr) => {{
@@ -52,10 +52,27 @@ macro_rules! tables {
             for i in ROWS {
                 table.insert((i as u32, -1), [i as u16, 2]).unwrap();
             }
-            let mut table = $txn.open_table(TableDefinition::<$tuple, ()>::new("tuples")).unwrap();
+            let mut table = $txn.open_table(TableDefinition::<(u32, &str), ()>::new("tuples")).unwrap();
             for i in ROWS {
                 table.insert((i as u32 % 7, i.to_string().as_str()), ()).unwrap();
             }
+            let mut table = $txn.open_table(TableDefinition::<Nested, Option<(u8, &str)>>::new("nested")).unwrap();
+            for i in ROWS {
+                let long = "x".repeat(i as usize % 400);
+                let value = (i % 3 > 0).then_some((i as u8, long.as_str()));
+                table.insert((long.as_str(), (i as u8, ""), i), value).unwrap();
+            }
+            let mut table = $txn.open_table(TableDefinition::<u8, Vec<(&str, u16)>>::new("in a vec")).unwrap();
+            table.insert(1, vec![("a", 1), ("", 2)]).unwrap();
+            let mut table = $txn.open_table(TableDefinition::<u8, [(&str, u16); 2]>::new("in an array")).unwrap();
+            table.insert(1, [("a", 1), ("", 2)]).unwrap();
+            let multi = MultimapTableDefinition::<(&str, u8), (u16, String)>::new("multi tuples");
+            let mut multi = $txn.open_multimap_table(multi).unwrap();
+            for i in ROWS {
+                multi.insert((["a", "b"][i as usize % 2], 7), (i as u16, "y".to_owned())).unwrap();
+            }
+            let mut table = $txn.open_table(TableDefinition::<(&str,), u8>::new("one")).unwrap();
+            table.insert(("a",), 1).unwrap();
             let multi = MultimapTableDefinition::<&str, u64>::new("multi");
             let mut multi = $txn.open_multimap_table(multi).unwrap();
             for i in ROWS {
@@ -67,14 +84,20 @@ macro_rules! tables {
 
 const ROWS: std::ops::Range<u64> = 0..2000;
 
-/// Those whose stored names redb has not changed since. Composites have a class of their own since redb 4.2.
-const SAME: [&str; 12] = [
+/// Those that the snapshot has as redb 4 has them: types whose stored names redb has not changed since, and tuples. Other
+/// composites have a class of their own since redb 4.2, and the old one is as good.
+const SAME: [&str; 17] = [
     "bool char",
     "bytes",
     "char f64",
     "empty",
     "i64 u64",
+    "in a vec",
+    "in an array",
     "multi",
+    "multi tuples",
+    "nested",
+    "tuples",
     "u128 i128",
     "u16 i16",
     "u32 i32",
@@ -83,10 +106,13 @@ const SAME: [&str; 12] = [
     "unit",
 ];
 
+/// Those that redb 4 does not open as they were.
+const RECODED: [&str; 5] = ["in a vec", "in an array", "multi tuples", "nested", "tuples"];
+
 fn old(path: &Path) -> redb2::Database {
     let database = redb2::Database::create(path).unwrap();
     let txn = database.begin_write().unwrap();
-    tables!(redb2, txn, (u32, &str));
+    tables!(redb2, txn);
     txn.commit().unwrap();
     database
 }
@@ -100,6 +126,8 @@ fn version(path: &Path) -> [u8; 2] {
 fn state(path: &Path) -> (Vec<u8>, SystemTime) {
     (fs::read(path).unwrap(), fs::metadata(path).unwrap().modified().unwrap())
 }
+
+type Nested<'a> = (&'a str, (u8, &'a str), u64);
 
 type Whole = Vec<(Table, Vec<(Vec<u8>, Vec<u8>)>)>;
 
@@ -131,7 +159,7 @@ fn it_is_read_as_redb_upgrades_it_and_comes_back_as_a_database_of_today() {
     {
         let today = redb::Database::create(at("today.redb")).unwrap();
         let txn = today.begin_write().unwrap();
-        tables!(redb, txn, (u32, &str));
+        tables!(redb, txn);
         txn.commit().unwrap();
     }
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -140,13 +168,15 @@ fn it_is_read_as_redb_upgrades_it_and_comes_back_as_a_database_of_today() {
 
     let store = RedbStore::open(&at("old.redb")).unwrap();
     let read = exact(whole(&store));
-    assert_eq!(read.len(), 17);
-    assert!(read == exact(whole(&RedbStore::open(&at("upgraded.redb")).unwrap())));
+    let upgraded = exact(whole(&RedbStore::open(&at("upgraded.redb")).unwrap()));
     let today = exact(whole(&RedbStore::open(&at("today.redb")).unwrap()));
-    for (mine, todays) in read.iter().zip(&today) {
-        assert_eq!((&mine.0.name, mine.0.entries), (&todays.0.name, todays.0.entries));
-        // So the roots are the same where the spelling of the types is.
-        assert_eq!(mine == todays, SAME.contains(&mine.0.name.as_str()), "{}", mine.0.name);
+    assert_eq!([read.len(), upgraded.len(), today.len()], [22; 3]);
+    for ((mine, upgraded), today) in read.iter().zip(&upgraded).zip(&today) {
+        let name = mine.0.name.as_str();
+        assert_eq!(mine == upgraded, !RECODED.contains(&name), "{name}");
+        // The entries are those of redb 4, and so are the types where they are spelled alike: then the roots are the same.
+        assert_eq!((name, &mine.1), (today.0.name.as_str(), &today.1));
+        assert_eq!(mine == today, SAME.contains(&name), "{name}: {:?} {:?}", mine.0, today.0);
     }
     assert!(store.split("bytes", 8).unwrap().len() > 1);
     assert!(store.stamp("bytes").unwrap().is_none());
@@ -178,15 +208,20 @@ fn it_is_read_as_redb_upgrades_it_and_comes_back_as_a_database_of_today() {
         multi.get("other").unwrap().map(|value| value.unwrap().value()).collect::<Vec<_>>(),
         [0, 700, 1400]
     );
-    // redb 4 does not know this encoding any more; redb 3 does, as `Legacy`.
-    let tuples = txn.open_table(TableDefinition::<(u32, &str), ()>::new("tuples"));
-    assert!(matches!(tuples, Err(redb::TableError::TableTypeMismatch { .. })));
-    drop((tuples, fixed, option, vec, wide, multi, txn, restored));
-    let database = redb31::Database::open(at("restored.redb")).unwrap();
-    let txn = redb31::ReadableDatabase::begin_read(&database).unwrap();
-    let tuples = redb31::TableDefinition::<redb31::Legacy<(u32, &str)>, ()>::new("tuples");
-    let tuples = redb31::ReadTransaction::open_table(&txn, tuples).unwrap();
+    let tuples = txn.open_table(TableDefinition::<(u32, &str), ()>::new("tuples")).unwrap();
     assert!(tuples.get((6, "1000")).unwrap().is_some() && tuples.get((5, "1000")).unwrap().is_none());
+    let nested = txn.open_table(TableDefinition::<Nested, Option<(u8, &str)>>::new("nested")).unwrap();
+    for i in ROWS {
+        let long = "x".repeat(i as usize % 400);
+        let value = nested.get((long.as_str(), (i as u8, ""), i)).unwrap().unwrap();
+        assert_eq!(value.value(), (i % 3 > 0).then_some((i as u8, long.as_str())));
+    }
+    let vec = txn.open_table(TableDefinition::<u8, Vec<(&str, u16)>>::new("in a vec")).unwrap();
+    assert_eq!(vec.get(1).unwrap().unwrap().value(), [("a", 1), ("", 2)]);
+    let one = txn.open_table(TableDefinition::<(&str,), u8>::new("one")).unwrap();
+    assert_eq!(one.get(("a",)).unwrap().unwrap().value(), 1);
+    let multi = redb::MultimapTableDefinition::<(&str, u8), (u16, String)>::new("multi tuples");
+    assert_eq!(txn.open_multimap_table(multi).unwrap().get(("a", 7)).unwrap().count(), 1000);
 }
 
 #[test]

@@ -82,4 +82,7 @@ pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
-pub use strongroom_store::{Entries, Sink, Store};
+pub use strongroom_store::rows::JsonLinesSink;
+#[cfg(feature = "sqlite")]
+pub use strongroom_store::rows::SqliteSink;
+pub use strongroom_store::{Entries, Origin, Sink, Store};

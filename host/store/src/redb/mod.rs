@@ -35,6 +35,8 @@ mod part;
 mod pinned;
 mod position;
 mod publish;
+#[cfg(feature = "redb2")]
+mod recode;
 mod scan;
 mod schema;
 mod sink;
@@ -44,8 +46,11 @@ mod store;
 mod template;
 mod text;
 mod typed;
+pub(crate) mod value;
 mod watched;
 mod writer;
+
+pub(crate) use fault::io_fault;
 
 pub use check::check_file;
 pub use contain::is_contained;

@@ -4,6 +4,8 @@ use super::contain::contain;
 use super::fault::fault;
 use super::pages::{self, Baseline, Changed, Counts, Definition, Pages, Slot, Stamp, Tables};
 use super::part::{self, At, MAX_PARTS, Mark};
+#[cfg(feature = "redb2")]
+use super::recode::{self, Recoding};
 use super::scan::{Doubts, Scan, Stretch};
 use super::schema::{self, Schema};
 use super::{open, pinned, position, size, template};
@@ -32,8 +34,13 @@ pub struct RedbStore {
 
 /// A table and what is needed to open it.
 pub(super) struct Known {
+    /// As it is stored.
     pub(super) schema: Schema,
+    /// As it is told.
     pub(super) table: Table,
+    /// What it becomes, if it is told otherwise than it is stored.
+    #[cfg(feature = "redb2")]
+    recoded: Option<(Schema, Recoding)>,
 }
 
 /// What of a redb database is in no backup of it: nobody can ask redb for it.
@@ -44,7 +51,8 @@ const WHAT_STAYS: &str = "savepoints; the file's format, free pages and settings
 pub(super) struct Moment {
     pub(super) txn: ReadTransaction,
     _database: Option<ReadOnlyDatabase>,
-    _held: Option<File>,
+    /// Set for what redb 2 wrote.
+    held: Option<File>,
 }
 
 /// The commit in the file that a moment is.
@@ -85,7 +93,7 @@ impl RedbStore {
             ("opened", "in process"),
             ("durability", "read in process: commits that were not yet durable are included"),
         ];
-        Self::new(Moment { txn, _database: None, _held: None }, None, notes)
+        Self::new(Moment { txn, _database: None, held: None }, None, notes)
     }
 
     /// The present moment of a database file, which is never written to.
@@ -100,7 +108,7 @@ impl RedbStore {
         let opened = open::read_only(path)?;
         let notes =
             [("opened", opened.how), ("durability", "read from the file: only durable commits are included")];
-        let moment = Moment { txn: opened.txn, _database: Some(opened.database), _held: opened.held };
+        let moment = Moment { txn: opened.txn, _database: Some(opened.database), held: opened.held };
         Ok(Self::new(moment, opened.committed, notes))
     }
 
@@ -130,9 +138,10 @@ impl RedbStore {
         }
         let txn = &self.moment.txn;
         let known = contain("listing the tables", || {
+            let old = self.moment.held.is_some();
             template::schemas(txn)?
                 .into_iter()
-                .map(|schema| Known::new(txn, schema))
+                .map(|schema| Known::new(txn, schema, old))
                 .collect::<Result<Arc<[_]>>>()
         })?;
         Ok(Arc::clone(tables.insert(known)))
@@ -190,22 +199,43 @@ pub(super) fn in_table(name: &str, error: Error) -> Error {
 }
 
 impl Known {
-    fn new(txn: &ReadTransaction, schema: Schema) -> Result<Self> {
+    /// A table, which redb 2 stored if it is `old`.
+    fn new(txn: &ReadTransaction, schema: Schema, old: bool) -> Result<Self> {
         let name = schema.name.clone();
         let lease = schema.lease()?;
         let entries = lease.typed().len(txn, schema.place()).map_err(|error| in_table(&name, error))?;
         let bytes_about =
             size::about(txn, &schema, &lease, entries).map_err(|error| in_table(&name, error))?;
+        #[cfg(feature = "redb2")]
+        let recoded = if old { recode::of(&schema).map_err(|error| in_table(&name, error))? } else { None };
+        #[cfg(feature = "redb2")]
+        let told = recoded.as_ref().map_or(&schema, |(told, _)| told);
+        #[cfg(not(feature = "redb2"))]
+        let (told, _) = (&schema, old);
         let table = Table {
             name,
-            multimap: schema.multimap,
+            multimap: told.multimap,
             entries,
             bytes_about,
-            key_type: schema::for_people(&schema.types.key),
-            value_type: schema::for_people(&schema.types.value),
-            identity: schema.identity(),
+            key_type: schema::for_people(&told.types.key),
+            value_type: schema::for_people(&told.types.value),
+            identity: told.identity(),
         };
-        Ok(Self { schema, table })
+        Ok(Self {
+            #[cfg(feature = "redb2")]
+            recoded,
+            schema,
+            table,
+        })
+    }
+
+    /// What it is restored as.
+    fn told(&self) -> &Schema {
+        #[cfg(feature = "redb2")]
+        if let Some((told, _)) = &self.recoded {
+            return told;
+        }
+        &self.schema
     }
 }
 
@@ -215,7 +245,7 @@ impl Store for RedbStore {
     }
 
     fn template(&self) -> Result<Vec<u8>> {
-        let schemas: Vec<Schema> = self.known()?.iter().map(|known| known.schema.clone()).collect();
+        let schemas: Vec<Schema> = self.known()?.iter().map(|known| known.told().clone()).collect();
         template::make(&schemas)
     }
 
@@ -243,11 +273,17 @@ impl Store for RedbStore {
         let to = to.map(Mark::read).transpose()?;
         let known = self.known()?;
         let index = self.index(&known, table)?;
-        let stretch = Stretch { known, index, from, to, moment: Arc::clone(&self.moment) };
+        let stretch =
+            Stretch { known: Arc::clone(&known), index, from, to, moment: Arc::clone(&self.moment) };
         let pages = self.plain(table)?;
         let begin = || Scan::begin(stretch, pages, &self.counts, &self.doubts);
         let scan = contain(&format!("reading table {table:?}"), begin);
-        Ok(Box::new(scan.map_err(|error| in_table(table, error))?))
+        let scan = Box::new(scan.map_err(|error| in_table(table, error))?);
+        #[cfg(feature = "redb2")]
+        if let Some((_, recoding)) = &known[index].recoded {
+            return Ok(recoding.entries(scan));
+        }
+        Ok(scan)
     }
 
     fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {
