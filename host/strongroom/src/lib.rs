@@ -34,7 +34,11 @@
 //! }
 //! ```
 //!
-//! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
+//! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`]:
+//! [`JsonLinesSink`] is one, for whoever wants to look.
+//!
+//! Two features are off without being asked for: `redb2` also reads databases in redb's file format 2, which redb 4 refuses,
+//! and `sqlite` has a sink that makes SQLite databases.
 
 mod admission;
 mod archive;
