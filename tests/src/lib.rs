@@ -7,6 +7,8 @@ pub mod entries;
 pub mod files;
 pub mod guests;
 pub mod large;
+#[cfg(unix)]
+pub mod profile;
 pub mod real;
 pub mod steps;
 pub mod strongroom_process;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use redb::{Builder, Database, ReadableDatabase as _, TableDefinition};
-use strongroom::{Backup, Depth, RedbStore, Repository, Restore};
+use strongroom::{Backup, Compression, Depth, RedbStore, Repository, Restore};
 
 use crate::args::Args;
 use crate::entries;
@@ -57,7 +57,7 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
         |at: usize| args.get(at).and_then(|arg| arg.parse::<u64>().ok()).context("a number is missing");
     match name {
         // Strongroom through its library, for where there is no command.
-        "backup" => backup(path(0)?, path(1)?),
+        "backup" => backup(path(0)?, path(1)?, args.get(2) == Some(&"uncompressed")),
         "restore" => {
             Repository::at(path(0)?)?.restore("latest", path(1)?, &Restore::new())?;
             Ok(())
@@ -83,6 +83,7 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
         "compact" => entries::compact(path(0)?),
         "change" => entries::change(path(0)?, path(1)?, number(2)?),
         "change-again" => entries::change_again(path(0)?, number(1)?, number(2)?, number(3)?),
+        "profile" => crate::profile::step(args),
         "change-real" => {
             crate::real::change(path(0)?, 0.01, 1)?;
             Ok(())
@@ -97,10 +98,13 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
     }
 }
 
-fn backup(database: &Path, repository: &Path) -> Result<()> {
+fn backup(database: &Path, repository: &Path, uncompressed: bool) -> Result<()> {
     let started = Instant::now();
     let store = std::sync::Arc::new(RedbStore::open(database)?);
-    let backup = Backup::new().name("{source}-{seq:04}").source("bench");
+    let mut backup = Backup::new().name("{source}-{seq:04}").source("bench");
+    if uncompressed {
+        backup = backup.compression(Compression::None);
+    }
     let snapshot = Repository::at(repository)?.backup(&store, &backup)?;
     println!("{} {:.3}", snapshot.name, started.elapsed().as_secs_f64());
     Ok(())

@@ -78,6 +78,16 @@ impl Strongroom {
         self.verb(words, repository, ("backup", &[database, repository]))
     }
 
+    /// Backs up, and stores what is new as it is.
+    pub fn backup_uncompressed(&self, database: &Path, repository: &Path) -> Result<Command> {
+        let mut command = self.backup(database, repository)?;
+        match self {
+            Self::Command(_) => command.args(["--compression", "none"]),
+            Self::Library => command.arg("uncompressed"),
+        };
+        Ok(command)
+    }
+
     /// Restores the latest snapshot.
     pub fn restore(&self, repository: &Path, to: &Path) -> Result<Command> {
         self.verb([&"restore", &"latest", &to], repository, ("restore", &[repository, to]))

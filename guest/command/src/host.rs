@@ -100,6 +100,18 @@ pub struct Backup<'a> {
     pub accept: bool,
     /// Reads all tables in full instead of asking the database what changed.
     pub full_scan: bool,
+    /// How what is new is stored.
+    pub compression: Compression,
+}
+
+/// How a backup stores what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Compression {
+    /// With Snappy, where that saves at least an eighth
+    #[default]
+    Snappy,
+    /// As it is
+    None,
 }
 
 /// What to restore, and how.

@@ -99,9 +99,14 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         full_scan_snapshots: engine::FULL_SCAN_SNAPSHOTS,
         full_scan_days: engine::FULL_SCAN_DAYS,
         folding: engine::Folding::default(),
+        compression: engine::Compression::default(),
     };
     for (option, value) in &job.options {
         let number = match option.as_str() {
+            "compression" => {
+                engine_job.compression = compression(value)?;
+                continue;
+            }
             "full-scan-snapshots" => &mut engine_job.full_scan_snapshots,
             "full-scan-days" => &mut engine_job.full_scan_days,
             _ => {
@@ -114,6 +119,17 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         })?;
     }
     Ok((engine_job, job.store))
+}
+
+fn compression(name: &str) -> Result<engine::Compression> {
+    match name {
+        "snappy" => Ok(engine::Compression::Snappy),
+        "none" => Ok(engine::Compression::None),
+        _ => {
+            let message = format!("the engine knows the compressions \"snappy\" and \"none\", not {name:?}");
+            Err(engine::Error::new(Code::Invalid, message).into())
+        }
+    }
 }
 
 /// What every step after the first needs: the store's name travels with the plan.

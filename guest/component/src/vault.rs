@@ -4,12 +4,14 @@
 
 use strongroom_engine::{Code, Error, Result, Vault, VaultFile};
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{Advice, Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 
 /// No host gives more at once.
 const READ_MAX: usize = 64 << 10;
 /// Nor should it be asked to take more.
 const WRITE_MAX: usize = 4 << 20;
+/// From this size on, a host is told that what was written may go to the disk at once.
+const EARLY: usize = 1 << 20;
 
 /// The one directory that this component was given.
 pub(crate) struct WasiVault {
@@ -150,6 +152,11 @@ impl VaultFile for File {
             // A host may do a part of it, and never more.
             let taken = usize::try_from(written).ok().filter(|taken| *taken <= piece.len());
             let taken = taken.ok_or_else(|| error(&self.path, "write", ErrorCode::Io))?;
+            if taken >= EARLY {
+                // To a host that heeds it: begin to write this out, for it is not read again soon. The sync that ends the
+                // file then has little left to wait for. Whether it is heeded is of no account.
+                let _ = self.descriptor.advise(offset, written, Advice::DontNeed);
+            }
             offset += written;
             bytes = &bytes[taken..];
         }

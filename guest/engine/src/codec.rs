@@ -1,6 +1,18 @@
 //! How content is made smaller.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
+
+/// Whether new content is made smaller. What is stored already is read either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Compression {
+    /// As a raw Snappy block, where that saves at least an eighth.
+    #[default]
+    Snappy,
+    /// It is stored as it is.
+    None,
+}
 
 /// How bytes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +28,7 @@ pub(crate) const RATIO_MAX: usize = 22;
 
 /// Makes content smaller. It is kept for one content after another, for its tables and its room.
 pub(crate) struct Encoder {
+    compression: Compression,
     snappy: snap::raw::Encoder,
     /// Never made smaller, for making it larger fills it with zeros.
     room: Vec<u8>,
@@ -23,7 +36,7 @@ pub(crate) struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { snappy: snap::raw::Encoder::new(), room: Vec::new() }
+        Self::new(Compression::default())
     }
 }
 
@@ -48,9 +61,13 @@ impl Encoding {
 }
 
 impl Encoder {
+    pub(crate) fn new(compression: Compression) -> Self {
+        Self { compression, snappy: snap::raw::Encoder::new(), room: Vec::new() }
+    }
+
     /// Appends a payload for `content` to `out`: compressed if that saves at least an eighth, else as it is.
     pub(crate) fn encode(&mut self, content: &[u8], out: &mut Vec<u8>) -> Encoding {
-        if content.len() >= SHORT {
+        if self.compression == Compression::Snappy && content.len() >= SHORT {
             let most = snap::raw::max_compress_len(content.len());
             if self.room.len() < most {
                 self.room.resize(most, 0);

@@ -161,6 +161,7 @@ fn job(number: u32) -> Job {
         parts: 1,
         part_min: 1,
         folding: Folding::default(),
+        compression: crate::Compression::default(),
         full_scan: false,
         full_scan_snapshots: crate::FULL_SCAN_SNAPSHOTS,
         full_scan_days: crate::FULL_SCAN_DAYS,

@@ -53,6 +53,7 @@ pub use backup::{
     publish, seal,
 };
 pub use catalog::Table as SnapshotTable;
+pub use codec::Compression;
 pub use diff::{Diff, EntryDiff, Other, Side, TableDiff, Told, What, diff};
 pub use digest::{Digest, digest};
 pub use error::{Code, Error, Result};

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::bytes::Cursor;
-use crate::codec::{self, Encoding};
+use crate::codec::{self, Compression, Encoding};
 use crate::delta::{self, Base, DEPTH_MAX, Mark};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
@@ -29,6 +29,11 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
+    /// Makes objects of content that is compressed like this.
+    pub(crate) fn new(compression: Compression) -> Self {
+        Self { codec: codec::Encoder::new(compression), ..Self::default() }
+    }
+
     /// Appends content as an object, and says its id and how it is stored: as a delta of the base where that is small,
     /// or else whole.
     ///

@@ -19,6 +19,8 @@ use crate::vault::{Vault, VaultFile};
 const OPEN_PACKS: usize = 192;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
+/// They are one after the other if no more than this is between them.
+const GAP: u64 = 16 << 10;
 
 /// Reads objects, each of which is verified against its id.
 pub(crate) struct Objects<'a> {
@@ -37,7 +39,12 @@ struct OpenPack {
 
 impl<'a> Objects<'a> {
     pub(crate) fn open(vault: &'a dyn Vault) -> Result<Self> {
-        Ok(Self { vault, index: RefCell::new(Index::open(vault)?), open: RefCell::default() })
+        Ok(Self::over(vault, Index::open(vault)?))
+    }
+
+    /// Of what this index lists.
+    pub(crate) fn over(vault: &'a dyn Vault, index: Index<'a>) -> Self {
+        Self { vault, index: RefCell::new(index), open: RefCell::default() }
     }
 
     /// The index that it goes by.
@@ -229,7 +236,9 @@ impl OpenPack {
             Some(range) => range,
             None => {
                 // What delta after delta rests on is scattered, unless it is all of a table that is read.
-                let goes_on = offset.checked_sub(self.window_at).is_some_and(|gap| gap <= 2 * WINDOW as u64);
+                let goes_on = offset
+                    .checked_sub(self.window_at)
+                    .is_some_and(|gap| gap <= self.window.len() as u64 + GAP);
                 let wanted = if ahead && goes_on { len.max(WINDOW) } else { len };
                 self.window = self.file.read_at(offset, wanted)?;
                 if self.window.len() < len {

@@ -94,6 +94,7 @@ fn make() -> MemoryVault {
             full_scan_snapshots: FULL_SCAN_SNAPSHOTS,
             full_scan_days: FULL_SCAN_DAYS,
             folding: strongroom_engine::Folding { files: 3, ..Default::default() },
+            compression: strongroom_engine::Compression::default(),
         };
         if VERSIONS.contains(&name) {
             backup_with_deltas(&vault, &store, &job).unwrap();

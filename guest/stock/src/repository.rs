@@ -119,7 +119,10 @@ impl Repository {
             leave_out: Vec::new(),
             full_scan: backup.full_scan,
             parts: 1,
-            options: Vec::new(),
+            options: match backup.compression {
+                host::Compression::Snappy => Vec::new(),
+                host::Compression::None => vec![("compression".to_owned(), "none".to_owned())],
+            },
         };
         self.run(Some("a backup"), || {
             let plan = engine::prepare(&job)?;

@@ -27,6 +27,9 @@ impl Native<'_> {
             .policy(policy)
             .accept(wanted.accept)
             .full_scan(wanted.full_scan);
+        if wanted.compression == host::Compression::None {
+            backup = backup.compression(strongroom::Compression::None);
+        }
         if let Some(position) = wanted.position {
             backup = backup.position(position);
         }

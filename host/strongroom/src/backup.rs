@@ -35,6 +35,18 @@ pub struct Backup {
     accept: bool,
     full_scan: bool,
     full_scan_after: Option<(u32, u32)>,
+    compression: Compression,
+}
+
+/// How a backup stores what is new. It can be another each time: what is stored already is used as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// With Snappy, where that saves at least an eighth.
+    #[default]
+    Snappy,
+    /// As it is: for data that is compressed or encrypted already, and where a quick backup is worth more than its size.
+    None,
 }
 
 impl Default for Backup {
@@ -51,11 +63,13 @@ impl Default for Backup {
             accept: false,
             full_scan: false,
             full_scan_after: None,
+            compression: Compression::default(),
         }
     }
 }
 
-/// Threads that copy, unless the caller says otherwise: more only take memory from each other.
+/// Threads that copy, unless the caller says otherwise: one more than there are processors, so that while one waits for
+/// the disk the others go on, and no more than this, which would only take memory from each other.
 const THREADS_MAX: usize = 4;
 /// Parts for each thread, so that none waits long for another at the end.
 const PARTS_PER_THREAD: usize = 3;
@@ -95,7 +109,7 @@ impl Backup {
         self
     }
 
-    /// How many threads copy at once.
+    /// How many threads copy at once. Without this, one more than there are processors, up to 4.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
@@ -148,6 +162,13 @@ impl Backup {
         self
     }
 
+    /// How what is new is stored.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
     pub(crate) fn asks(&self) -> Option<&Policy> {
         self.policy.as_ref()
     }
@@ -168,11 +189,20 @@ impl Backup {
             time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             full_scan: self.full_scan,
             parts: if threads == 1 { 1 } else { (threads * PARTS_PER_THREAD) as u32 },
-            options: self.full_scan_after.map_or_else(Vec::new, |(snapshots, days)| {
-                let option = |name: &str, number: u32| (name.to_owned(), number.to_string());
-                vec![option("full-scan-snapshots", snapshots), option("full-scan-days", days)]
-            }),
+            options: self.options(),
         }
+    }
+
+    fn options(&self) -> Vec<(String, String)> {
+        let mut options = Vec::new();
+        if let Some((snapshots, days)) = self.full_scan_after {
+            options.push(("full-scan-snapshots".to_owned(), snapshots.to_string()));
+            options.push(("full-scan-days".to_owned(), days.to_string()));
+        }
+        if self.compression == Compression::None {
+            options.push(("compression".to_owned(), "none".to_owned()));
+        }
+        options
     }
 }
 
@@ -207,7 +237,8 @@ impl Repository {
         let _lock = Lock::take(self.dir(), "a backup")?;
         let span = tracing::info_span!("strongroom", verb = "backup", repository = %self.dir().display());
         let threads = backup.threads.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            (processors + 1).min(THREADS_MAX)
         });
         let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
         let memory = Memory::new(self.sandbox().budgets().memory);

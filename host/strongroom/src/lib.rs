@@ -61,7 +61,7 @@ mod snapshot_store;
 mod source;
 
 pub use archive::Import;
-pub use backup::Backup;
+pub use backup::{Backup, Compression};
 pub use diff::Diff;
 pub use drill::Drill;
 pub use forget::Forget;

@@ -13,9 +13,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use data::Data;
-use machine::Machine;
+pub(crate) use machine::Machine;
 use peers::Found;
 use samples::Samples;
+pub(crate) use samples::median;
 use work::Work;
 
 /// What to measure.
@@ -38,7 +39,7 @@ pub struct Options {
 /// Measures, and prints what came of it. Whether nothing failed.
 pub fn run(options: &Options) -> Result<bool> {
     let work = Work::new(&options.work)?;
-    let before = Machine::look(&work)?;
+    let before = Machine::look(work.dir())?;
     let mut samples = Samples::default();
     let Found { mut peers, mut missing, strongroom } = peers::find(&work)?;
     peers.retain(|peer| {
@@ -75,7 +76,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     let report = report::Report {
         before,
-        after: Machine::look(&work)?,
+        after: Machine::look(work.dir())?,
         rounds: options.rounds,
         entries: options.entries,
         strongroom,

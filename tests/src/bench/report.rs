@@ -35,13 +35,8 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let Machine { processor, cores, memory, system, file_system, load } = &self.before;
-        writeln!(
-            out,
-            "{processor}, {cores} cores, {memory}, {system}, {file_system}. Medians of {} rounds.",
-            self.rounds
-        )?;
-        if let Some(load) = load.filter(|load| *load > BUSY) {
+        writeln!(out, "{}. Medians of {} rounds.", self.before, self.rounds)?;
+        if let Some(load) = self.before.load.filter(|load| *load > BUSY) {
             writeln!(
                 out,
                 "\nOthers were at work (load {load} before this began): only ratios mean something, CPU seconds more than seconds."
@@ -117,7 +112,7 @@ impl Report {
 fn table(out: &mut String, data: &Data, case: Case, peers: &[(&str, &Series)]) -> std::fmt::Result {
     // With what each is compared.
     let reference = match case {
-        Case::First => COPY,
+        Case::First | Case::FirstUncompressed => COPY,
         Case::Restore if data.raw.is_some() => REDB,
         Case::List => STRONGROOM,
         _ => RESTIC,

@@ -20,6 +20,7 @@ pub(super) struct Measured {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Case {
     First,
+    FirstUncompressed,
     Unchanged,
     OneRow,
     ThousandRows,
@@ -33,6 +34,7 @@ impl Case {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::First => "First backup, synced",
+            Self::FirstUncompressed => "First backup without compression, synced",
             Self::Unchanged => "Second backup, nothing changed",
             Self::OneRow => "One row changed",
             Self::ThousandRows => "1,000 random rows changed",
@@ -72,7 +74,7 @@ impl Series {
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

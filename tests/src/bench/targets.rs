@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::data;
-use super::peers::{COPY, REDB, RESTIC, SEED, STRONGROOM};
+use super::peers::{COPY, REDB, RESTIC, ROCKSDB, SEED, STRONGROOM};
 use super::samples::{Case, Samples, Series};
 
 /// How many entries they are meant for.
@@ -45,22 +45,32 @@ pub(super) fn of(samples: &Samples) -> Vec<Target> {
     vec![
         Target {
             what: "first backup, in times of `cp` + `sync`",
-            bound: AtMost(2.5),
+            bound: AtMost(1.5),
             measured: ratio(first, series(Case::First, COPY)),
         },
         Target {
+            what: "the same without compression",
+            bound: AtMost(1.0),
+            measured: ratio(ours(Case::FirstUncompressed), series(Case::FirstUncompressed, COPY)),
+        },
+        Target {
             what: "first backup, how much faster than restic",
-            bound: AtLeast(3.0),
+            bound: AtLeast(5.0),
             measured: ratio(series(Case::First, RESTIC), first),
         },
         Target {
             what: "first backup, how much faster than the seed's way",
-            bound: AtLeast(25.0),
+            bound: AtLeast(50.0),
             measured: ratio(series(Case::First, SEED), first),
         },
         Target {
+            what: "first backup, in times of RocksDB's",
+            bound: AtMost(0.5),
+            measured: ratio(first, series(Case::First, ROCKSDB)),
+        },
+        Target {
             what: "restore, as a part of redb's bulk-load rate",
-            bound: AtLeast(0.7),
+            bound: AtLeast(0.8),
             measured: ratio(series(Case::Restore, REDB), ours(Case::Restore)),
         },
         Target {
@@ -69,8 +79,23 @@ pub(super) fn of(samples: &Samples) -> Vec<Target> {
             measured: ours(Case::Unchanged).and_then(Series::written),
         },
         Target {
+            what: "second backup with nothing changed, seconds",
+            bound: AtMost(0.036),
+            measured: ours(Case::Unchanged).map(Series::median),
+        },
+        Target {
+            what: "one row changed, seconds",
+            bound: AtMost(0.05),
+            measured: ours(Case::OneRow).map(Series::median),
+        },
+        Target {
+            what: "1,000 random rows changed, seconds",
+            bound: AtMost(0.2),
+            measured: ours(Case::ThousandRows).map(Series::median),
+        },
+        Target {
             what: "`snapshots` of 1,000, seconds",
-            bound: AtMost(0.1),
+            bound: AtMost(0.04),
             measured: ours(Case::List).map(Series::median),
         },
     ]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 use strongroom_core::{Error, ErrorCode, Snapshot};
 
-use crate::host::{Backup, Special};
+use crate::host::{Backup, Compression, Special};
 use crate::output;
 use crate::policy::PolicyArgs;
 use crate::session::Session;
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long)]
     permission_override: bool,
 
-    /// How many threads copy at once [default: one per processor, up to 4]
+    /// How many threads copy at once [default: one more than processors, up to 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
 
@@ -67,6 +67,10 @@ pub(crate) struct Args {
     /// days
     #[arg(long)]
     full_scan: bool,
+
+    /// How to store what is new: `none` is quicker, and right for data that is compressed or encrypted already
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    compression: Compression,
 
     #[command(flatten)]
     policy: PolicyArgs,
@@ -103,6 +107,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         policy: &args.policy,
         accept: args.accept,
         full_scan: args.full_scan,
+        compression: args.compression,
     };
     session.go_on().map_err(explain)?;
     let explained = |e: anyhow::Error| e.downcast::<Error>().map_or_else(|e| e, |e| explain(e).into());

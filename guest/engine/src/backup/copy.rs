@@ -29,7 +29,8 @@ pub fn copy(
     let state: State = from_bytes("plan", plan)?;
     let ranges = state.parts.get(part as usize);
     let ranges = ranges.ok_or_else(|| Error::invalid(format!("the plan has no part {part}")))?;
-    let mut stock = Stock::of_part(vault, part.to_string(), state.parts.len())?;
+    let mut stock =
+        Stock::of_part(vault, part.to_string(), state.parts.len())?.compressing(state.compression);
     let mut copied = Vec::new();
     for range in ranges {
         let table = state.tables.get(range.table as usize);

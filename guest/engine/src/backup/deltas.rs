@@ -26,7 +26,7 @@ pub fn backup_with_deltas(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Re
     let objects = Objects::open(vault)?;
     let parent = state.parent.as_deref().map(|name| snapshot::read(vault, name)).transpose()?;
     let old = parent.as_ref().and_then(|parent| catalog::read(&objects, parent).ok()).unwrap_or_default();
-    let mut stock = Stock::open(vault, "seal")?;
+    let mut stock = Stock::open(vault, "seal")?.compressing(state.compression);
     let mut tables: Vec<Table> = Vec::new();
     for table in store.tables()? {
         let name = |planned: &super::PlannedTable| planned.name == table.name;
@@ -67,7 +67,7 @@ pub(crate) fn complete_increment(
 ) -> Result<Snapshot> {
     let plan = prepare(vault, store, job, &Silent)?;
     let state: State = from_bytes("plan", &plan.state)?;
-    let mut stock = Stock::open(vault, "seal")?;
+    let mut stock = Stock::open(vault, "seal")?.compressing(state.compression);
     let tables = tables(&Objects::open(vault)?, &mut stock);
     let root = catalog::write(&tables, &mut stock)?;
     let draft = complete(vault, store, state, &[], &tables, (root, None), stock, &Silent)?;

@@ -5,6 +5,7 @@
 //! rewritten a few times at most, by one backup in twenty.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,7 @@ impl Folding {
         if self.files < 2 {
             return Fold::default();
         }
-        let mut files: Vec<&IndexFile> = index.files().iter().collect();
+        let mut files: Vec<&IndexFile> = index.files().iter().map(Rc::as_ref).collect();
         files.sort_by_key(|file| (file.entries, &file.name));
         let (mut fold, mut entries) = (Fold::default(), new);
         for class in 0..=files.last().map_or(0, |file| self.class(file.entries)) {

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::stock::Stock;
 use super::{Done, Job};
 use crate::catalog::{self, Table};
+use crate::codec::Compression;
 use crate::delta::Base;
 use crate::error::{Code, Error, Place as _, Result};
 use crate::id::{Id, Kind, Tree};
@@ -95,6 +96,7 @@ pub(super) fn run(
     parent: Option<&Snapshot>,
     tables: &[&store::Table],
     full_scan: Option<&str>,
+    compression: Compression,
     progress: &dyn Progress,
 ) -> Result<Increment> {
     let objects = Objects::open(vault)?;
@@ -103,11 +105,12 @@ pub(super) fn run(
         Some(snapshot) => read_parent(&watched, snapshot),
         None => Err(Stop::Scan("first snapshot")),
     };
+    let stock = || Ok::<_, Error>(Stock::open(vault, "prepare")?.compressing(compression));
     let done = match (known, full_scan) {
         (Err(Stop::Fail(e)), _) => return Err(e),
         // What cannot be read of the parent is not needed.
         (Err(_), Some(reason)) => return Ok(all_scanned(tables, reason)),
-        (Ok(known), _) => all(vault, store, &known, tables, &watched, progress),
+        (Ok(known), _) => all(stock()?, store, &known, tables, &watched, progress),
         (Err(stop), None) => Err(stop),
     };
     let done = match (done, full_scan) {
@@ -182,14 +185,13 @@ fn find<'p>(known: &'p Parent, table: &store::Table) -> Result<(&'p Table, &'p T
 
 /// All tables, one after the other.
 fn all(
-    vault: &dyn Vault,
+    mut stock: Stock<'_>,
     store: &dyn Store,
     known: &Parent,
     tables: &[&store::Table],
     watched: &Watched<'_, '_>,
     progress: &dyn Progress,
 ) -> Result<Increment, Stop> {
-    let mut stock = Stock::open(vault, "prepare")?;
     let mut outcomes = Vec::with_capacity(tables.len());
     for table in tables {
         let outcome = match one(store, known, table, watched, &mut stock, progress) {

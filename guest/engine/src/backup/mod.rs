@@ -26,6 +26,7 @@ pub use prepare::prepare;
 pub(crate) use seal::{add_to_index, check_count};
 pub use seal::{draft_tables, publish, seal};
 
+use crate::codec::Compression;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::pack::Pack;
@@ -62,6 +63,8 @@ pub struct Job {
     pub full_scan_days: u32,
     /// When small files are put together.
     pub folding: Folding,
+    /// How new content is stored.
+    pub compression: Compression,
 }
 
 /// Snapshots between two full scans.
@@ -111,6 +114,7 @@ struct State {
     tables: Vec<PlannedTable>,
     left_out: u32,
     folding: Folding,
+    compression: Compression,
     /// What each part copies.
     parts: Vec<Vec<Range>>,
     /// Where the parent's tables and its tracking data begin.

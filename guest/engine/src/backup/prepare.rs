@@ -51,7 +51,8 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     if full_scan.is_some() && !job.full_scan && parent.is_some() {
         index::mend(vault, true, progress)?;
     }
-    let increment = increment::run(vault, store, parent, &chosen, full_scan.as_deref(), progress)?;
+    let increment =
+        increment::run(vault, store, parent, &chosen, full_scan.as_deref(), job.compression, progress)?;
     let summary = increment::summary(&increment.tables);
     progress.log(Level::Info, &format!("Backup of {:?}: {summary}", job.source));
     let Increment { tables: outcomes, packs, bytes_added } = increment;
@@ -77,6 +78,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         newest,
         is_newest: parent.is_none_or(|parent| parent.time <= job.time),
         folding: job.folding,
+        compression: job.compression,
         left_out: (all.len() - chosen.len()) as u32,
         tables,
         parts,

@@ -48,7 +48,7 @@ pub fn seal(
     if !receipts.iter().map(|receipt| receipt.part as usize).eq(0..state.parts.len()) {
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
-    let mut stock = Stock::open(vault, "seal")?;
+    let mut stock = Stock::open(vault, "seal")?.compressing(state.compression);
     let (tables, tracks) = join_tables(&state, &receipts, &mut stock, progress)?;
     let entries = tables.iter().map(catalog::entry).collect();
     let root = renew(vault, Tree::Catalog, state.parent_tables, entries, &mut stock)?;

@@ -1,5 +1,6 @@
 //! Where a backup's content goes: into packs, unless the repository has it.
 
+use crate::codec::Compression;
 use crate::delta::Base;
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
@@ -23,7 +24,13 @@ impl<'a> Stock<'a> {
     /// The same for one of so many parts, which may all be at work at once.
     pub(crate) fn of_part(vault: &'a dyn Vault, label: impl Into<String>, parts: usize) -> Result<Self> {
         let stock = Self::open(vault, label)?;
-        Ok(if parts > 2 { Self { index: stock.index.without_directory(), ..stock } } else { stock })
+        Ok(if parts > 2 { Self { index: stock.index.one_of_many(), ..stock } } else { stock })
+    }
+
+    /// The same, but new content is compressed like this.
+    pub(crate) fn compressing(mut self, compression: Compression) -> Self {
+        self.packer.compress(compression);
+        self
     }
 
     /// Makes all of it durable; the new packs, and how many bytes their objects have.

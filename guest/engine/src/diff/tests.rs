@@ -25,6 +25,7 @@ fn backup(vault: &MemoryVault, store: &ModelStore, name: &str) {
         full_scan_snapshots: 9,
         full_scan_days: 9,
         folding: Folding::default(),
+        compression: crate::Compression::default(),
     };
     backup_with_deltas(vault, store, &job).unwrap();
 }

@@ -1,13 +1,15 @@
 //! Where ids lie among all entries of all index files, held in memory once much is looked up: one search instead of one in
 //! every file.
 
+use std::rc::Rc;
+
 use super::IndexFile;
 use crate::error::Result;
 
 /// 24 MiB of places, and half of that again while they are sorted. An instance has a few times as much at the least.
 const PLACES: u64 = 3 << 20;
 /// Files of so many bytes together are held beside it; of more, a block is read for what is looked up.
-const HOLD: u64 = 16 << 20;
+const HOLD: u64 = 96 << 20;
 /// Fewer files are searched one by one.
 const FILES: usize = 4;
 
@@ -20,13 +22,13 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Whether there may be one of these files.
-    pub(crate) fn fits(files: &[IndexFile]) -> bool {
+    pub(crate) fn fits(files: &[Rc<IndexFile>]) -> bool {
         files.len() > FILES && files.iter().map(|file| file.entries).sum::<u64>() <= PLACES
     }
 
     /// Reads all of these files and checks them; where there is room, what was read is held.
-    pub(crate) fn of(files: &[IndexFile]) -> Result<Self> {
-        let hold = files.iter().map(IndexFile::body_len).sum::<u64>() <= HOLD;
+    pub(crate) fn of(files: &[Rc<IndexFile>]) -> Result<Self> {
+        let hold = files.iter().map(|file| file.body_len()).sum::<u64>() <= HOLD;
         let all: u64 = files.iter().map(|file| file.entries).sum();
         let mut places = Vec::with_capacity(usize::try_from(all).unwrap_or_default());
         let mut starts = Vec::with_capacity(files.len());
@@ -49,12 +51,28 @@ impl Directory {
     /// files.
     pub(crate) fn like(&self, begin: [u8; 4]) -> impl Iterator<Item = (usize, u64)> {
         let begin = u64::from(u32::from_be_bytes(begin));
-        let from = self.places.partition_point(|place| place >> 32 < begin);
+        let from = self.first_from(begin);
         let same = self.places[from..].iter().take_while(move |place| *place >> 32 == begin);
         same.map(|place| {
             let number = place & u64::from(u32::MAX);
             let file = self.starts.partition_point(|start| *start <= number) - 1;
             (file, number - self.starts[file])
         })
+    }
+    /// The first place whose id does not begin below this. Ids are spread evenly, so it is near where they would be.
+    fn first_from(&self, begin: u64) -> usize {
+        let below = |place: &u64| place >> 32 < begin;
+        let len = self.places.len();
+        let guess = ((u128::from(begin) * len as u128) >> 32) as usize;
+        let mut around = 64;
+        loop {
+            let (low, high) = (guess.saturating_sub(around), (guess + around).min(len));
+            let is_low = low == 0 || self.places.get(low - 1).is_some_and(below);
+            let is_high = high == len || !self.places.get(high).is_some_and(below);
+            if is_low && is_high {
+                return low + self.places[low..high].partition_point(below);
+            }
+            around *= 8;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Packs whose entries are held in memory because lookups fall into them one after the other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::Location;
@@ -11,7 +11,8 @@ use crate::pack::Entry;
 const PACKS: usize = 16;
 const ENTRIES: usize = 1 << 17;
 
-type Entries = Rc<HashMap<Id, Entry>>;
+/// Sorted by id.
+type Entries = Rc<[Entry]>;
 
 /// The packs that are held, the latest last.
 #[derive(Default)]
@@ -27,13 +28,13 @@ impl Hot {
 
     /// Where this object lies in one of them, resting on fewer objects than this.
     pub(super) fn find(&self, id: &Id, depth: u8) -> Option<Location> {
-        let found = |(pack, entries): &(Id, Entries)| Some(entries.get(id)?.in_pack(*pack));
+        let found = |(pack, entries): &(Id, Entries)| Some(find(entries, id)?.in_pack(*pack));
         self.packs.iter().rev().filter_map(found).find(|found| found.mark.depth() < depth)
     }
 
     /// Holds another one.
     pub(super) fn keep(&mut self, pack: Id, entries: Vec<Entry>) -> Entries {
-        let entries: Entries = Rc::new(entries.into_iter().map(|entry| (entry.id, entry)).collect());
+        let entries: Entries = entries.into();
         self.entries += entries.len();
         self.packs.push_back((pack, Rc::clone(&entries)));
         while self.packs.len() > PACKS || (self.entries > ENTRIES && self.packs.len() > 1) {
@@ -42,4 +43,9 @@ impl Hot {
         }
         entries
     }
+}
+
+/// The one of these entries that is of this object.
+pub(super) fn find<'e>(entries: &'e [Entry], id: &Id) -> Option<&'e Entry> {
+    entries.binary_search_by(|entry| entry.id.cmp(id)).ok().map(|at| &entries[at])
 }

@@ -57,8 +57,10 @@ pub(crate) enum Has {
 const CACHED_BLOCKS: usize = 1 << 10;
 
 /// Index files in which much is looked up are held as a whole, up to so many bytes, after so many looks.
-const HELD_BYTES: u64 = 16 << 20;
+const HELD_BYTES: u64 = 96 << 20;
 const HELD_AFTER: u32 = 8;
+/// The same for one of many that share some memory.
+const HELD_OF_MANY: u64 = 16 << 20;
 
 /// All of it is read and a directory made after so many looks: an eighth of the blocks, which take as long one by one as
 /// all of them together.
@@ -67,7 +69,7 @@ const DIRECTORY_AFTER: u64 = 8;
 /// All index files of a repository.
 pub(crate) struct Index<'a> {
     vault: &'a dyn Vault,
-    files: Vec<IndexFile>,
+    files: Vec<Rc<IndexFile>>,
     /// Files, by number, in which something was found damaged.
     broken: RefCell<HashSet<usize>>,
     /// What is wrong with files that could not be opened.
@@ -77,12 +79,14 @@ pub(crate) struct Index<'a> {
     /// How many blocks of each file were read, and how many bytes are held.
     looks: RefCell<Vec<u32>>,
     held: Cell<u64>,
-    /// Made once so many blocks were read that it pays.
+    /// Made once so many files were searched that it pays.
     directory: RefCell<Option<Rc<Directory>>>,
     all_looks: Cell<u64>,
-    /// There is no room for one.
-    no_directory: bool,
+    /// It is one of many that share some memory: there is no room for a directory.
+    one_of_many: bool,
     last: Cell<Option<Id>>,
+    /// Entries in blocks that were read since the entries of a pack were.
+    unpaid: Cell<u64>,
     /// Packs that no sound index file names; listed when first needed.
     loose: RefCell<Option<Rc<Vec<Id>>>>,
 }
@@ -97,33 +101,43 @@ impl<'a> Index<'a> {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
         for name in names(vault)? {
             match IndexFile::open(vault, &name) {
-                Ok(file) => files.push(file),
+                Ok(file) => files.push(Rc::new(file)),
                 // Another run has merged it into a new one, which holds the same.
                 Err(e) if e.code == Code::NotFound && tries > 0 => return Self::try_open(vault, tries - 1),
                 Err(e) if e.code == Code::Damaged => damage.push((format!("{DIR}/{name}"), e.message)),
                 Err(e) => return Err(e),
             }
         }
-        Ok(Self {
+        Ok(Self { damage, ..Self::of(vault, files, None) })
+    }
+
+    /// Of these files, with a directory of them if there is one.
+    pub(crate) fn of(
+        vault: &'a dyn Vault,
+        files: Vec<Rc<IndexFile>>,
+        directory: Option<Rc<Directory>>,
+    ) -> Self {
+        Self {
             vault,
             files,
             broken: RefCell::default(),
-            damage,
+            damage: Vec::new(),
             hot: RefCell::default(),
             blocks: RefCell::default(),
             looks: RefCell::default(),
             held: Cell::default(),
-            directory: RefCell::default(),
+            directory: RefCell::new(directory),
             all_looks: Cell::default(),
-            no_directory: false,
+            one_of_many: false,
             last: Cell::new(None),
+            unpaid: Cell::default(),
             loose: RefCell::new(None),
-        })
+        }
     }
 
-    /// It makes no directory: it is one of many that share some memory.
-    pub(crate) fn without_directory(mut self) -> Self {
-        self.no_directory = true;
+    /// It is one of many that share some memory, and holds little.
+    pub(crate) fn one_of_many(mut self) -> Self {
+        self.one_of_many = true;
         self
     }
 
@@ -143,12 +157,12 @@ impl<'a> Index<'a> {
     }
 
     /// The files that can be used, as they are.
-    pub(crate) fn files(&self) -> &[IndexFile] {
+    pub(crate) fn files(&self) -> &[Rc<IndexFile>] {
         &self.files
     }
 
     /// The files that can be used.
-    pub(crate) fn into_files(self) -> Vec<IndexFile> {
+    pub(crate) fn into_files(self) -> Vec<Rc<IndexFile>> {
         self.files
     }
 
@@ -278,6 +292,7 @@ impl<'a> Index<'a> {
             }
             return Ok(());
         }
+        self.all_looks.set(self.all_looks.get() + self.files.len() as u64);
         for (number, file) in self.files.iter().enumerate() {
             let entries = file.find_like(begin, |block| self.block(number, block));
             for (_, entry) in self.sound(number, entries)?.unwrap_or_default() {
@@ -294,9 +309,9 @@ impl<'a> Index<'a> {
         if let Some(directory) = &*self.directory.borrow() {
             return Some(Rc::clone(directory));
         }
-        let blocks: u64 = self.files.iter().map(IndexFile::blocks).sum();
+        let blocks: u64 = self.files.iter().map(|file| file.blocks()).sum();
         let pays = self.all_looks.get() > blocks / DIRECTORY_AFTER;
-        if self.no_directory || !pays || !Directory::fits(&self.files) {
+        if self.one_of_many || !pays || !Directory::fits(&self.files) {
             return None;
         }
         self.all_looks.set(0);
@@ -319,17 +334,18 @@ impl<'a> Index<'a> {
         {
             return Ok(block.clone());
         }
-        self.all_looks.set(self.all_looks.get() + 1);
         let mut looks = self.looks.borrow_mut();
         looks.resize(self.files.len(), 0);
         looks[at] = looks[at].saturating_add(1);
         let held = self.held.get() + file.body_len();
+        let most = if self.one_of_many { HELD_OF_MANY } else { HELD_BYTES };
         // What is damaged in it shows where it matters.
-        if looks[at] == HELD_AFTER && held <= HELD_BYTES && file.hold().is_ok() {
+        if looks[at] == HELD_AFTER && held <= most && file.hold().is_ok() {
             self.held.set(held);
             return file.block(number);
         }
         let block = file.block(number)?;
+        self.unpaid.set(self.unpaid.get() + block.len() as u64);
         blocks[slot] = Some((at, number, block.clone()));
         Ok(block)
     }
@@ -370,8 +386,14 @@ impl<'a> Index<'a> {
         Ok(found)
     }
 
-    /// Holds the entries of a pack in memory, unless the index leaves some of them out.
+    /// Holds the entries of a pack in memory, unless the index leaves some of them out; not before as much as they cost was
+    /// read for single ones, so that packs that take turns cost no more than they would without this.
     fn warm(&self, id: Id) -> Result<()> {
+        let objects = |pack: &Pack| (pack.id == id).then_some(u64::from(pack.objects));
+        if self.unpaid.get() == 0 || self.unpaid.get() < self.packs().find_map(objects).unwrap_or_default() {
+            return Ok(());
+        }
+        self.unpaid.set(0);
         let (_, entries) = pack::entries(self.vault, id)?;
         if self.packs().any(|pack| pack.id == id && pack.objects as usize == entries.len()) {
             self.hot.borrow_mut().keep(id, entries);
@@ -391,7 +413,7 @@ impl<'a> Index<'a> {
                 Err(e) if e.code == Code::NotFound => continue,
                 Err(e) => return Err(e),
             };
-            if let Some(entry) = entries.get(id).filter(|entry| entry.mark.depth() < depth) {
+            if let Some(entry) = hot::find(&entries, id).filter(|entry| entry.mark.depth() < depth) {
                 return Ok(Some(entry.in_pack(*pack)));
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{DIR, Entry, OBJECTS_MAX, Pack, TARGET, end_of_pack, taken};
+use crate::codec::Compression;
 use crate::delta::{Base, Mark};
 use crate::error::{Code, Error, Place, Result};
 use crate::id::{Id, Kind};
@@ -17,6 +18,7 @@ pub(crate) struct Packer<'a> {
     vault: &'a dyn Vault,
     /// What tells the unfinished files of this writer from those of others at the same time.
     label: String,
+    compression: Compression,
     files: u32,
     open: Option<Open>,
     done: Vec<Pack>,
@@ -35,7 +37,13 @@ struct Open {
 
 impl<'a> Packer<'a> {
     pub(crate) fn new(vault: &'a dyn Vault, label: impl Into<String>) -> Self {
-        Self { vault, label: label.into(), files: 0, open: None, done: Vec::new() }
+        let compression = Compression::default();
+        Self { vault, label: label.into(), compression, files: 0, open: None, done: Vec::new() }
+    }
+
+    /// From now on, new content is compressed like this.
+    pub(crate) fn compress(&mut self, compression: Compression) {
+        self.compression = compression;
     }
 
     /// Whether the pack at hand holds this object.
@@ -58,7 +66,7 @@ impl<'a> Packer<'a> {
         let vault = self.vault;
         match &mut self.open {
             Some(open) => Ok(open),
-            closed => Ok(closed.insert(create(vault, &self.label, &mut self.files)?)),
+            closed => Ok(closed.insert(create(vault, &self.label, &mut self.files, self.compression)?)),
         }
     }
 
@@ -162,7 +170,7 @@ impl Drop for Packer<'_> {
     }
 }
 
-fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
+fn create(vault: &dyn Vault, label: &str, files: &mut u32, compression: Compression) -> Result<Open> {
     let path = format!("{DIR}/tmp-{label}-{files}");
     *files += 1;
     let file = vault.create(&path)?;
@@ -171,7 +179,7 @@ fn create(vault: &dyn Vault, label: &str, files: &mut u32) -> Result<Open> {
         path,
         written: 0,
         buffer: Vec::with_capacity(BUFFER + (256 << 10)),
-        encoder: object::Encoder::default(),
+        encoder: object::Encoder::new(compression),
         entries: HashMap::new(),
     })
 }

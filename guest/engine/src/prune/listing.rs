@@ -6,11 +6,13 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::rc::Rc;
 
 use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::index::{self, Block, Directory, Index, IndexFile, Location, Numbered, PER_BLOCK};
+use crate::objects::Objects;
 use crate::pack::{self, Entry, Pack};
 use crate::progress::Progress;
 use crate::vault::Vault;
@@ -45,7 +47,7 @@ pub(crate) struct Held {
 
 enum Listing {
     File {
-        file: IndexFile,
+        file: Rc<IndexFile>,
         /// The numbers of its packs.
         packs: Vec<u32>,
     },
@@ -58,7 +60,7 @@ pub(crate) struct Listings {
     /// The files first.
     listings: Vec<Listing>,
     /// Of the files, if there are many.
-    directory: Option<Directory>,
+    directory: Option<Rc<Directory>>,
     /// All packs that are there.
     pub(crate) packs: Vec<Held>,
     /// Packs of which an index file says what is not so: they are gone, or have another length.
@@ -80,7 +82,8 @@ impl Listings {
         let mut lengths: HashMap<Id, Option<u64>> = HashMap::new();
         let mut lost = HashSet::new();
         let mut listings = Vec::new();
-        let directory = Directory::fits(index.files()).then(|| Directory::of(index.files())).transpose()?;
+        let directory =
+            Directory::fits(index.files()).then(|| Directory::of(index.files()).map(Rc::new)).transpose()?;
         for file in index.into_files() {
             let mut of_file = Vec::with_capacity(file.packs.len());
             for pack in &file.packs {
@@ -144,6 +147,15 @@ impl Listings {
             opened = Self::try_open(vault)?;
         }
         opened.ok_or_else(|| Error::new(Code::Unsupported, unknown))
+    }
+
+    /// Objects that are looked up in the same files of the index.
+    pub(crate) fn objects<'a>(&self, vault: &'a dyn Vault) -> Objects<'a> {
+        let files = self.listings.iter().filter_map(|listing| match listing {
+            Listing::File { file, .. } => Some(Rc::clone(file)),
+            Listing::Loose { .. } => None,
+        });
+        Objects::over(vault, Index::of(vault, files.collect(), self.directory.clone()))
     }
 
     /// How many entries each listing has.

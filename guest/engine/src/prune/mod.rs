@@ -72,7 +72,7 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
     let snapshots = readable_snapshots(vault)?;
     let before = repository::bytes(vault)?;
     let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
-    let objects = Objects::open(vault)?;
+    let objects = listings.objects(vault);
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
     if !marked.damage.is_empty() {
         return Err(refuse(vault, options.dry_run, marked));

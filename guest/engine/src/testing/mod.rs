@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod fuzz;
+pub mod inner;
 mod memory;
 mod model;
 mod tells;

@@ -24,7 +24,12 @@ pub(crate) const CEILING: usize = 16 * LEAF_MEAN as usize;
 /// The hash of the identity is compared with `2^64 * min(len, 16 KiB) / 16 KiB`, then with a 256th of that, and so on;
 /// the rank is how often it lies below, at most [`RANK_MAX`] times.
 pub(crate) fn rank(identity: &[u8], len: u64) -> u8 {
-    let hash = u128::from(xxh3_64(identity));
+    let hash = xxh3_64(identity);
+    // Of nearly all entries, and without the wide numbers that a component is slow with.
+    if len < LEAF_MEAN && hash >= len << (64 - LEAF_BITS) {
+        return 0;
+    }
+    let hash = u128::from(hash);
     let mut below = u128::from(len.min(LEAF_MEAN)) << (64 - LEAF_BITS);
     let mut rank = 0;
     while hash < below && rank < RANK_MAX {

@@ -23,6 +23,7 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
         full_scan_snapshots: FULL_SCAN_SNAPSHOTS,
         full_scan_days: FULL_SCAN_DAYS,
         folding: strongroom_engine::Folding::default(),
+        compression: strongroom_engine::Compression::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod archive;
 mod changes;
 mod common;
+mod compression;
 mod deltas;
 mod digest;
 mod folding;

@@ -22,3 +22,4 @@ mod seed;
 mod shell;
 #[cfg(target_os = "linux")]
 mod system_calls;
+mod tour;

@@ -112,3 +112,18 @@ fn a_second_backup_asks_what_changed_unless_all_is_to_be_read() {
     place.ok("verify --read-data");
     place.ok("verify three --against app.redb");
 }
+
+#[test]
+fn a_backup_without_compression_is_the_same_snapshot_in_more_bytes() {
+    let place = Place::new();
+    place.ok("backup app.redb --repo small");
+    place.ok("backup app.redb --repo large --compression none");
+    let (small, large) = (place.json("snapshots --repo small"), place.json("snapshots --repo large"));
+    assert_eq!(small[0]["id"], large[0]["id"]);
+    let added = |snapshots: &[serde_json::Value]| snapshots[0]["bytes_added"].as_u64().unwrap();
+    assert!(added(&large) > large[0]["bytes"].as_u64().unwrap() && added(&large) > added(&small));
+    place.ok("verify --read-data --repo large");
+    place.ok("restore latest out.redb --repo large");
+    assert_eq!(place.accounts("out.redb"), place.accounts("app.redb"));
+    assert_eq!(place.run("backup app.redb --repo large --compression zstd").code, Some(2));
+}

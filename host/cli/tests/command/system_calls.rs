@@ -14,7 +14,7 @@ use crate::place::{ACCOUNTS, Place, Ran};
 
 /// Calls that open, read, change, sync, name or list what is in the repository.
 const CALLS: &str = "openat,openat2,pread64,pwrite64,pwritev,preadv,ftruncate,fsync,fdatasync,rename,renameat,renameat2,\
-                     unlink,unlinkat,mkdir,mkdirat,getdents64,statx,newfstatat,flock";
+                     unlink,unlinkat,fadvise64,mkdir,mkdirat,getdents64,statx,newfstatat,flock";
 
 /// What a backup called "second" writes.
 const FILES: [&str; 9] = [

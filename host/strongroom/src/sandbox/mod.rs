@@ -2,6 +2,7 @@
 
 mod bindings;
 mod clock;
+mod compiled;
 mod confine;
 mod exceeded;
 mod instance;
@@ -16,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine, ProfilingStrategy};
 
 pub(crate) use bindings::exports::strongroom::backup::diff as wit_diff;
 pub(crate) use bindings::exports::strongroom::backup::engine as wit;
@@ -61,6 +62,7 @@ pub struct SandboxBuilder {
     cache: CacheDir,
     interrupts: Option<bool>,
     landlock: bool,
+    perf_map: bool,
 }
 
 /// Where compiled code is kept.
@@ -68,6 +70,16 @@ pub(crate) enum CacheDir {
     Default,
     None,
     At(PathBuf),
+}
+
+impl CacheDir {
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::None => None,
+            Self::At(dir) => Some(dir.clone()),
+            Self::Default => Some(user_cache()?.join("strongroom")),
+        }
+    }
 }
 
 /// How often running code looks whether its time is over, where it does.
@@ -93,6 +105,7 @@ impl Sandbox {
             cache: CacheDir::Default,
             interrupts: None,
             landlock: true,
+            perf_map: false,
         }
     }
 
@@ -169,15 +182,21 @@ impl SandboxBuilder {
         self
     }
 
+    /// Whether the names of the compiled functions are written to `/tmp/perf-PID.map`, where `perf report` looks for them.
+    /// For measuring only.
+    #[must_use]
+    pub fn perf_map(mut self, yes: bool) -> Self {
+        self.perf_map = yes;
+        self
+    }
+
     /// Compiles the engine, or takes it from the cache.
     pub fn build(self) -> Result<Sandbox> {
         let interrupts = self.interrupts.unwrap_or(self.component.is_some());
-        let engine = engine(interrupts, &self.cache)?;
+        let engine = engine_with(interrupts, &self.cache, self.perf_map)?;
         let component = match &self.component {
             Some(bytes) => compile(&engine, "the engine", bytes, &self.budgets)?,
-            None => {
-                Component::from_binary(&engine, strongroom_artifacts::ENGINE).map_err(|e| not_set_up(&e))?
-            }
+            None => built_in(&engine, &self.cache).map_err(|e| not_set_up(&e))?,
         };
         let mut linker = Linker::new(&engine);
         instance::link(&mut linker).map_err(|e| not_set_up(&e))?;
@@ -192,9 +211,23 @@ impl SandboxBuilder {
     }
 }
 
+fn built_in(engine: &Engine, cache: &CacheDir) -> wasmtime::Result<Component> {
+    match cache.path() {
+        Some(dir) => compiled::load(engine, strongroom_artifacts::ENGINE, &dir),
+        None => Component::from_binary(engine, strongroom_artifacts::ENGINE),
+    }
+}
+
 /// What compiles and runs components. With `interrupts`, its clock runs from now on.
 pub(crate) fn engine(interrupts: bool, cache_dir: &CacheDir) -> Result<Engine> {
+    engine_with(interrupts, cache_dir, false)
+}
+
+fn engine_with(interrupts: bool, cache_dir: &CacheDir, perf_map: bool) -> Result<Engine> {
     let mut config = Config::new();
+    if perf_map {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     config.concurrency_support(false).epoch_interruption(interrupts);
     if let Some(cache) = cache(cache_dir) {
         config.cache(Some(cache));
@@ -233,11 +266,7 @@ pub(crate) fn not_set_up(e: &wasmtime::Error) -> Error {
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.
 pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
-    let dir = match dir {
-        CacheDir::None => return None,
-        CacheDir::At(dir) => dir.clone(),
-        CacheDir::Default => user_cache()?.join("strongroom"),
-    };
+    let dir = dir.path()?;
     let mut config = CacheConfig::new();
     config.with_directory(&dir);
     Cache::new(config)

@@ -24,6 +24,7 @@ impl Peer for Copy {
         let to = work.scratch("copy");
         let copy = work.measure(&mut shell(r#"cp "$1" "$2"; sync "$2""#, &[&data.base, &to]), &to)?;
         samples.record(Case::First, &copy);
+        samples.record(Case::FirstUncompressed, &copy);
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ pub(super) use bbolt::{COPY as BBOLT_COPY, SEED};
 pub(super) use copy::NAME as COPY;
 pub(super) use redb::NAME as REDB;
 pub(super) use restic::NAME as RESTIC;
+pub(super) use rocksdb::NAME as ROCKSDB;
 pub(super) use strongroom::NAME as STRONGROOM;
 
 /// A way to back up, or something else to compare with.

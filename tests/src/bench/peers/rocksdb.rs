@@ -10,7 +10,7 @@ use crate::bench::data::Data;
 use crate::bench::samples::{Case, Recorder};
 use crate::bench::work::Work;
 
-pub(super) const NAME: &str = "RocksDB, ldb backup";
+pub(in crate::bench) const NAME: &str = "RocksDB, ldb backup";
 
 pub(super) struct Rocksdb(pub(super) Option<PathBuf>);
 

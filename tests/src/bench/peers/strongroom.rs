@@ -68,6 +68,10 @@ impl Peer for Strongroom {
             data.at_path(work, state)?;
             backup(*case)?;
         }
+        let uncompressed = work.scratch("uncompressed");
+        data.at_path(work, &data.base)?;
+        let mut backup = self.process.backup_uncompressed(&app, &uncompressed)?;
+        samples.record(Case::FirstUncompressed, &work.measure(&mut backup, &uncompressed)?);
         samples.record(Case::Verify, &work.measure(&mut self.process.verify(&repository)?, &repository)?);
         let to = work.scratch("restored.redb");
         samples.record(Case::Restore, &work.measure(&mut self.process.restore(&repository, &to)?, &to)?);

@@ -273,6 +273,7 @@ pub(super) fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
         full_scan_snapshots: 3,
         full_scan_days: 1,
         folding: crate::Folding { files: 3, ..Default::default() },
+        compression: crate::Compression::default(),
     }
 }
 

@@ -49,6 +49,7 @@ pub fn hostile(data: &[u8]) {
         full_scan_snapshots: 3,
         full_scan_days: 1,
         folding: crate::Folding { files: 3, ..Default::default() },
+        compression: crate::Compression::default(),
     };
     backup(&vault, &job).expect("whatever is there, a backup is made");
     let sound = crate::testing::verify(&vault, Some("sound"), Depth::Data, &Silent).expect("memory is read");
