@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use strongroom::{Backup, ErrorCode, Restore};
+use strongroom::{Backup, ErrorCode, JsonLinesSink, Restore, SqliteSink};
 
 use common::map::{MapSink, Maps};
 use common::{assert_whole, files_below, names, noise, repository};
@@ -45,6 +45,15 @@ fn restore_into_full(backups: &Path, dir: &Path) {
     let before = files_below(dir);
     let error = repository(backups).restore("latest", dir.join("out.redb"), &Restore::new()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::Full, "{error}");
+    assert_eq!(files_below(dir), before, "nothing is left of it");
+    let lines = JsonLinesSink::new(&dir.join("out.jsonl"), false).unwrap();
+    let error = repository(backups).restore_into("latest", Box::new(lines), &Restore::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Full, "{error}");
+    assert_eq!(files_below(dir), before, "nothing is left of it");
+    let sqlite = SqliteSink::new(&dir.join("out.sqlite"), false).unwrap();
+    let error = repository(backups).restore_into("latest", Box::new(sqlite), &Restore::new()).unwrap_err();
+    // SQLite does not tell a limit of the file's size from other failures of the disk.
+    assert!(matches!(error.code(), ErrorCode::Full | ErrorCode::Io), "{error}");
     assert_eq!(files_below(dir), before, "nothing is left of it");
 }
 

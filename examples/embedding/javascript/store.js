@@ -2,7 +2,8 @@
 //
 // A source has two methods. `tables()` gives an object for each table, with `name`, `entries` (how many) and
 // `bytes` (about how many). `entries(name)` gives the table's entries as pairs of Uint8Array, sorted by the bytes of the
-// keys, each key once. All calls between the beginning and the end of a backup must show the same moment.
+// keys, each key once. A third one is optional: `notes()`, pairs of texts about this moment, of which the one named
+// "left-behind" says what the source has and no backup of it. All calls between the beginning and the end of a backup must show the same moment.
 //
 // Tables of bytes have an identity of their own; with it, and with this template, a backup restores into redb.
 
@@ -74,7 +75,7 @@ export class Store {
   }
 
   notes() {
-    return [];
+    return this.#guard("the notes", () => [...(this.#source.notes?.() ?? [])]);
   }
 
   position(at) {
@@ -154,6 +155,10 @@ export class MapSource {
 
   entries(name) {
     return this.#maps.get(name);
+  }
+
+  notes() {
+    return [["left-behind", "the order of the map, and which keys and values were text"]];
   }
 }
 

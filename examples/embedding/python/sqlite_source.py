@@ -28,6 +28,10 @@ class SqliteSource:
             entries, size = self._db.execute(f"{count} FROM {_quoted(name)}").fetchone()
             yield name, entries, int(size)
 
+    def notes(self):
+        left = "types of keys and values; other columns, and tables without these two; indexes, views and triggers"
+        return [("left-behind", left)]
+
     def entries(self, table):
         # As bytes, and in the order of the bytes, whatever the columns' types and collations.
         rows = "SELECT CAST(key AS BLOB), CAST(value AS BLOB)"

@@ -149,7 +149,8 @@ class _Given:
                 for name, function in {
                     "tables": self._tables,
                     "template": lambda store, this: self._stream(store, [TEMPLATE]),
-                    "notes": lambda store, this: [],
+                    # What a source has and no backup of it, say: [("left-behind", "...")].
+                    "notes": lambda store, this: getattr(self.source, "notes", list)(),
                     "position": self._position,
                     "split": lambda store, this, table, parts: [],
                     "scan": lambda store, this, table, start, end: self._stream(

@@ -73,6 +73,8 @@ pub enum Special {
     Permissions,
     /// `--policy`, `--accept` and the like: there is a sandbox for policies.
     Policies,
+    /// `--to-jsonl`, `--to-sqlite`: something other than redb can be made.
+    Forms,
 }
 
 /// What to back up, and as what.
@@ -117,14 +119,29 @@ pub enum Compression {
 pub struct Restore<'a> {
     /// A name, the beginning of an id, or `latest`.
     pub snapshot: &'a str,
-    /// The database file to make.
+    /// The file to make.
     pub to: &'a Path,
+    /// What it is to be.
+    pub form: Form,
     /// Only tables whose names match one of these globs; none is all.
     pub tables: &'a [String],
     /// Puts it in the place of a file that is there.
     pub overwrite: bool,
     /// Leaves out tables that cannot be read in full.
     pub skip_damaged: bool,
+}
+
+/// What a snapshot becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A redb database.
+    Redb,
+    /// A file of JSON Lines.
+    JsonLines,
+    /// JSON Lines on standard output, and no file.
+    Printed,
+    /// A SQLite database.
+    Sqlite,
 }
 
 /// What to compare, and how.

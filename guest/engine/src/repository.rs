@@ -13,6 +13,8 @@ pub(crate) const FILE: &str = "repository.json";
 pub const FORMAT: u32 = 1;
 /// Held by whoever writes; made and read by the host, never by the engine.
 pub const LOCK: &str = "lock";
+/// What was found when somebody last looked; made and read by the host as well, and no snapshot needs it.
+const CHECKS: &str = "checks";
 
 /// What begins the name of an unfinished file. Such a file means nothing once its run has ended.
 pub(crate) const UNFINISHED: &str = "tmp-";
@@ -163,7 +165,11 @@ pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
 
 fn refuse_foreign(vault: &dyn Vault) -> Result<()> {
     let ours = |name: &String| {
-        name == LOCK || name.starts_with(UNFINISHED) || DIRS.contains(&name.as_str()) || name == "lost+found"
+        name == LOCK
+            || name == CHECKS
+            || name.starts_with(UNFINISHED)
+            || DIRS.contains(&name.as_str())
+            || name == "lost+found"
     };
     match vault.list("")?.iter().find(|name| !ours(name)) {
         None => Ok(()),

@@ -131,6 +131,7 @@ impl Host for Stock {
                  before the file"
             }
             Special::Component => "here the engine is in the file that is run",
+            Special::Forms => "here redb databases are made; the native strongroom command makes the others",
             Special::Threads => "here one thread copies; the native strongroom command has more",
             Special::Policies => {
                 "here nobody can be asked: policies run in a sandbox of the native strongroom command"

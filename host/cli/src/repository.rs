@@ -1,13 +1,14 @@
 //! The verbs on a repository, done by the library.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use strongroom::{
-    Archived, Comparison, Decision, Depth, Forget, Import, Policy, Prune, Pruned, RedbStore, Repair,
-    Repaired, Repository, Restored, Result, Snapshot, Snapshots, Table, Verified,
+    Archived, Comparison, Decision, Depth, Forget, Import, JsonLinesSink, Policy, Prune, Pruned, RedbSink,
+    RedbStore, Repair, Repaired, Repository, Restored, Result, Sink, Snapshot, Snapshots, Table, Verified,
 };
+use strongroom_command::host::Form;
 use strongroom_command::{host, usage};
 use strongroom_core::checks;
 
@@ -51,6 +52,37 @@ impl Native<'_> {
     }
 }
 
+fn restore(wanted: &host::Restore<'_>) -> strongroom::Restore {
+    let restore = strongroom::Restore::new().overwrite(wanted.overwrite);
+    if wanted.tables.is_empty() { restore } else { restore.tables(wanted.tables) }
+}
+
+/// Where a file is made.
+fn directory<'a>(wanted: &host::Restore<'a>) -> Vec<&'a Path> {
+    if wanted.form == Form::Printed {
+        return Vec::new();
+    }
+    let parent = wanted.to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    vec![parent.unwrap_or(Path::new("."))]
+}
+
+/// What is filled.
+fn sink(wanted: &host::Restore<'_>) -> Result<Box<dyn Sink>> {
+    Ok(match wanted.form {
+        Form::Redb => Box::new(RedbSink::new(wanted.to, wanted.overwrite)?),
+        Form::JsonLines => Box::new(JsonLinesSink::new(wanted.to, wanted.overwrite)?),
+        Form::Printed => Box::new(JsonLinesSink::stream(io::stdout())),
+        #[cfg(feature = "sqlite")]
+        Form::Sqlite => Box::new(strongroom::SqliteSink::new(wanted.to, wanted.overwrite)?),
+        #[cfg(not(feature = "sqlite"))]
+        Form::Sqlite => {
+            let message =
+                "this strongroom was built without the feature `sqlite`; --to-jsonl is always there";
+            return Err(strongroom::Error::new(strongroom::ErrorCode::Unsupported, message));
+        }
+    })
+}
+
 impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
         let policy = crate::policy::load(self.host, wanted.policy)?;
@@ -79,24 +111,20 @@ impl host::Repository for Native<'_> {
     }
 
     fn restore(&self, wanted: &host::Restore<'_>) -> Result<Restored> {
-        let mut restore =
-            strongroom::Restore::new().overwrite(wanted.overwrite).skip_damaged(wanted.skip_damaged);
-        if !wanted.tables.is_empty() {
-            restore = restore.tables(wanted.tables);
+        self.host.confine(&[self.repository.dir()], &directory(wanted))?;
+        let restore = restore(wanted).skip_damaged(wanted.skip_damaged);
+        if wanted.form == Form::Redb {
+            return self.repository.restore(wanted.snapshot, wanted.to, &restore);
         }
-        let parent = wanted.to.parent().filter(|parent| !parent.as_os_str().is_empty());
-        self.host.confine(&[self.repository.dir()], &[parent.unwrap_or(Path::new("."))])?;
-        self.repository.restore(wanted.snapshot, wanted.to, &restore)
+        // Before anything is made.
+        let snapshot = self.repository.find(wanted.snapshot)?;
+        self.repository.restore_into(&snapshot.name, sink(wanted)?, &restore)
     }
 
     fn restore_archive(&self, archive: host::Incoming<'_>, wanted: &host::Restore<'_>) -> Result<Restored> {
-        let mut restore = strongroom::Restore::new().overwrite(wanted.overwrite);
-        if !wanted.tables.is_empty() {
-            restore = restore.tables(wanted.tables);
-        }
-        let parent = wanted.to.parent().filter(|parent| !parent.as_os_str().is_empty());
-        self.host.confine(&[], &[parent.unwrap_or(Path::new("."))])?;
-        self.repository.restore_archive(archive.from, archive.bytes, wanted.to, &restore)
+        self.host.confine(&[], &directory(wanted))?;
+        let sink = sink(wanted)?;
+        self.repository.restore_archive_into(archive.from, archive.bytes, sink, &restore(wanted))
     }
 
     fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), dir: Option<&Path>) -> Result<Archived> {

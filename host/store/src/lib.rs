@@ -14,8 +14,12 @@ pub mod bytes;
 mod error;
 pub mod frame;
 pub mod redb;
+pub mod rows;
 
 pub use error::{Error, ErrorCode, Result};
+
+/// The name of the [note](Store::notes) that says what a store cannot hand over, so that no backup has it.
+pub const LEFT_BEHIND: &str = "left-behind";
 
 /// A table of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +113,23 @@ pub trait Changes: Send {
     fn baseline(&mut self, max: usize, out: &mut Vec<u8>) -> Result<()>;
 }
 
+/// Which snapshot was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub name: String,
+    /// Its id, hex.
+    pub id: String,
+    /// The database that it is of.
+    pub source: String,
+    /// When it was made, in seconds since 1970, UTC.
+    pub time: u64,
+    /// How far the database had come.
+    pub position: Option<u64>,
+    /// What its store noted.
+    pub labels: Vec<(String, String)>,
+}
+
 /// A new database that is filled once, one table after the other. Dropped before [`Sink::finish`], it leaves nothing
 /// behind.
 ///
@@ -131,6 +152,11 @@ pub trait Sink: Send {
 
     /// Makes everything durable, under a name that is not yet the final one.
     fn finish(&mut self) -> Result<()>;
+
+    /// Says which snapshot the finished database is, for sinks that keep it. Called before [`Sink::publish`], or not at all.
+    fn describe(&mut self, _origin: &Origin) -> Result<()> {
+        Ok(())
+    }
 
     /// Puts the finished database under its final name. Called after the engine has confirmed all of it.
     fn publish(self: Box<Self>) -> Result<()>;

@@ -61,6 +61,7 @@ fn what_is_no_database_is_refused() {
     read_all(&path).unwrap_err();
 }
 
+#[cfg(not(feature = "redb2"))]
 #[test]
 fn a_database_of_an_older_format_says_how_to_upgrade() {
     let dir = tempfile::tempdir().unwrap();

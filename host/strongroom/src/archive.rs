@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 
 use strongroom_core::directory::{self, Made};
 use strongroom_core::{Lock, archive};
+use strongroom_store::Sink;
 use strongroom_store::redb::RedbSink;
 
 use crate::host::Grants;
 use crate::model::{Archived, Restored, checked};
 use crate::repository::Repository;
-use crate::restore::Restore;
+use crate::restore::{Restore, publish};
 use crate::sandbox::{Access, Instance};
 use crate::{Error, ErrorCode, Result};
 
@@ -126,16 +127,27 @@ impl Repository {
     /// The directory of this repository is not looked at and need not be there.
     pub fn restore_archive(
         &self,
-        mut archive: impl Read + Send,
+        archive: impl Read + Send,
         bytes: u64,
         to: impl AsRef<Path>,
+        restore: &Restore,
+    ) -> Result<Restored> {
+        let sink = Box::new(RedbSink::new(to.as_ref(), restore.overwrites())?);
+        self.restore_archive_into(archive, bytes, sink, restore)
+    }
+
+    /// Restores an archive into any sink, as [`Repository::restore_into`] does a snapshot.
+    pub fn restore_archive_into(
+        &self,
+        mut archive: impl Read + Send,
+        bytes: u64,
+        sink: Box<dyn Sink>,
         restore: &Restore,
     ) -> Result<Restored> {
         if restore.skips_damaged() {
             let message = "of a damaged archive nothing is restored; of what cannot be sought in, the rest is not found";
             return Err(Error::new(ErrorCode::Unsupported, message));
         }
-        let sink = Box::new(RedbSink::new(to.as_ref(), restore.overwrites())?);
         let grants = Grants { sink: Mutex::new(Some(sink)), ..Grants::new(self.meter()) };
         grants.meter.set_total(bytes, 0);
         self.run_without_repository("restore", grants, |engine, grants| {
@@ -156,7 +168,7 @@ impl Repository {
                 let message = "the engine said that it was done without finishing the new database";
                 Error::new(ErrorCode::Other, message)
             })?;
-            finished.publish()?;
+            publish(finished, &snapshot)?;
             Ok(Restored::new(snapshot, Vec::new()))
         })
     }

@@ -34,7 +34,11 @@
 //! }
 //! ```
 //!
-//! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`].
+//! Databases other than redb come in through the [`Store`] trait, and restores go out to them through [`Sink`]:
+//! [`JsonLinesSink`] is one, for whoever wants to look.
+//!
+//! Two features are off without being asked for: `redb2` also reads databases in redb's file format 2, which redb 4 refuses,
+//! and `sqlite` has a sink that makes SQLite databases.
 
 mod admission;
 mod archive;
@@ -82,4 +86,7 @@ pub use strongroom_artifacts::{ENGINE, POLICY};
 pub use strongroom_core::{Error, ErrorCode, Result};
 pub use strongroom_store as store;
 pub use strongroom_store::redb::{RedbSink, RedbStore};
-pub use strongroom_store::{Entries, Sink, Store};
+pub use strongroom_store::rows::JsonLinesSink;
+#[cfg(feature = "sqlite")]
+pub use strongroom_store::rows::SqliteSink;
+pub use strongroom_store::{Entries, Origin, Sink, Store};

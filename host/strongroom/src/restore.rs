@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use strongroom_store::Sink;
 use strongroom_store::redb::RedbSink;
+use strongroom_store::{Origin, Sink};
 
 use crate::host::Grants;
-use crate::model::{Damage, Restored};
+use crate::model::{Damage, Restored, Snapshot};
 use crate::repository::Repository;
 use crate::sandbox::Access;
 use crate::{Error, ErrorCode, Result};
@@ -73,7 +73,7 @@ impl Repository {
         self.restore_into(&snapshot.name, Box::new(sink), restore)
     }
 
-    /// Restores a snapshot into any sink.
+    /// Restores a snapshot into any sink: a [`JsonLinesSink`](crate::JsonLinesSink), say, or one of your own.
     pub fn restore_into(&self, snapshot: &str, sink: Box<dyn Sink>, restore: &Restore) -> Result<Restored> {
         let snapshot = self.find(snapshot)?;
         let grants = Grants { sink: Mutex::new(Some(sink)), ..Grants::new(self.meter()) };
@@ -92,8 +92,21 @@ impl Repository {
                     "the engine said that it was done without finishing the new database",
                 )
             })?;
-            finished.publish()?;
+            publish(finished, &snapshot)?;
             Ok(Restored::new(snapshot.clone(), damage.into_iter().map(Damage::from).collect()))
         })
     }
+}
+
+/// Gives what was restored its name, and tells it whose it is.
+pub(crate) fn publish(mut finished: Box<dyn Sink>, snapshot: &Snapshot) -> Result<()> {
+    finished.describe(&Origin {
+        name: snapshot.name.clone(),
+        id: snapshot.id.clone(),
+        source: snapshot.source.clone(),
+        time: snapshot.time,
+        position: snapshot.position,
+        labels: snapshot.labels.clone(),
+    })?;
+    Ok(finished.publish()?)
 }

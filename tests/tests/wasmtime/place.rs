@@ -143,12 +143,13 @@ impl Place {
         );
     }
 
-    pub(super) fn fails(&self, dirs: &[&str], args: &str, code: i32, words: &[&str]) {
+    pub(super) fn fails(&self, dirs: &[&str], args: &str, code: i32, words: &[&str]) -> String {
         let ran = self.run_with(dirs, args);
         assert_eq!(ran.code, Some(code), "{args}: {}", ran.stderr);
         for word in words {
             assert!(ran.stderr.contains(word), "{args}: {word:?} is not in {:?}", ran.stderr);
         }
+        ran.stderr
     }
 
     pub(super) fn repository(&self) -> Repository {

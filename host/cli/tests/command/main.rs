@@ -9,6 +9,7 @@ mod damage;
 mod diff;
 mod drill;
 mod forget;
+mod formats;
 mod interrupt;
 mod output;
 mod place;

@@ -30,7 +30,7 @@ pub(super) fn fault(what: &str, error: impl Into<redb::Error>) -> Error {
 }
 
 /// An error of the file system that happened while doing `what`.
-pub(super) fn io_fault(what: &str, error: &io::Error) -> Error {
+pub(crate) fn io_fault(what: &str, error: &io::Error) -> Error {
     Error::new(io_code(error), format!("{what}: {error}"))
 }
 

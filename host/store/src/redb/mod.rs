@@ -23,14 +23,20 @@ mod check;
 mod contain;
 mod driver;
 mod fault;
+#[cfg(feature = "redb2")]
+mod format2;
 mod open;
 mod order;
+#[cfg(feature = "redb2")]
+mod overlay;
 mod packer;
 mod pages;
 mod part;
 mod pinned;
 mod position;
 mod publish;
+#[cfg(feature = "redb2")]
+mod recode;
 mod scan;
 mod schema;
 mod sink;
@@ -40,8 +46,11 @@ mod store;
 mod template;
 mod text;
 mod typed;
+pub(crate) mod value;
 mod watched;
 mod writer;
+
+pub(crate) use fault::io_fault;
 
 pub use check::check_file;
 pub use contain::is_contained;

@@ -2,7 +2,7 @@
 
 use super::contain::{contain, quiet};
 use super::fault::{fault, io_fault};
-use super::pages::Pages;
+use super::pages::{HEADER_LEN, Pages};
 use super::store::Committed;
 use super::watched::Watched;
 use crate::{Error, ErrorCode, Result};
@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A scan reads every page once.
-const CACHE: usize = 16 << 20;
+pub(super) const CACHE: usize = 16 << 20;
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -30,6 +30,8 @@ pub(super) struct Opened {
     pub(super) committed: Option<Committed>,
     /// How it was opened.
     pub(super) how: &'static str,
+    /// What keeps writers away who know no lock of redb 4's.
+    pub(super) held: Option<File>,
 }
 
 /// Opens the file and begins to read.
@@ -49,6 +51,8 @@ pub(super) fn read_only(path: &Path) -> Result<Opened> {
         match attempt {
             Ok(opened) => return Ok(opened),
             Err(redb::Error::Unsupported) => unshareable = Some(redb::Error::Unsupported),
+            #[cfg(feature = "redb2")]
+            Err(redb::Error::UpgradeRequired(2)) => return super::format2::read_only(path),
             Err(error) => return Err(refusal(path, error)),
         }
     }
@@ -93,22 +97,14 @@ pub(super) fn attempt(path: &Path, mode: ConcurrencyMode, how: &'static str) -> 
     let txn = database.begin_read()?;
     let pinned = if mode == ConcurrencyMode::ExclusiveWriter { seen.exclusive() } else { seen.shared() };
     let committed = pinned.map(|(header, slot)| Committed { pages: Pages::new(file, &header), slot });
-    Ok(Opened { database, txn, committed, how })
+    Ok(Opened { database, txn, committed, how, held: None })
 }
 
 /// Why a file cannot be opened, and what to do about it.
 fn refusal(path: &Path, error: redb::Error) -> Error {
     let shown = path.display();
     let (code, message) = match error {
-        redb::Error::DatabaseAlreadyOpen => (
-            ErrorCode::Busy,
-            format!(
-                "{shown} is open in another process that does not share it. Three ways out: embed the strongroom \
-                 library in that application and back up from the inside; have it open the database with \
-                 set_concurrency_mode(ConcurrencyMode::SingleWriter) (redb 4.5 or newer); or stop it for the time of \
-                 the backup"
-            ),
-        ),
+        redb::Error::DatabaseAlreadyOpen => return busy(path),
         redb::Error::LockProtocolMismatch => (
             ErrorCode::Busy,
             format!(
@@ -132,15 +128,61 @@ fn refusal(path: &Path, error: redb::Error) -> Error {
                  its application, or copy the file while nothing has it open, let redb open the copy, and back that up"
             ),
         ),
-        redb::Error::UpgradeRequired(version) => (
+        redb::Error::UpgradeRequired(version) => (ErrorCode::Unsupported, older(path, version)),
+        redb::Error::Corrupted(_) if let Some(version) = newer(path) => (
             ErrorCode::Unsupported,
             format!(
-                "{shown} has file format {version} of redb, which redb 4 does not read. Open it with redb 2.6 and \
-                 call Database::upgrade() on it (or on a copy) first"
+                "{shown} says that it has file format {version} of redb, which is later than {NEWEST}, the last one that \
+                 this program knows: a newer redb wrote it, or it is damaged. Use a newer strongroom"
             ),
         ),
         redb::Error::Corrupted(why) => (ErrorCode::Corrupt, format!("{shown} is damaged: {why}")),
         other => return fault(&format!("opening {shown}"), other),
     };
     Error::new(code, message)
+}
+
+/// Held by somebody who does not share it.
+pub(super) fn busy(path: &Path) -> Error {
+    let shown = path.display();
+    Error::new(
+        ErrorCode::Busy,
+        format!(
+            "{shown} is open in another process that does not share it. Three ways out: embed the strongroom \
+             library in that application and back up from the inside; have it open the database with \
+             set_concurrency_mode(ConcurrencyMode::SingleWriter) (redb 4.5 or newer); or stop it for the time of \
+             the backup"
+        ),
+    )
+}
+
+/// What a file in an old format is, and what to do about it.
+fn older(path: &Path, version: u8) -> String {
+    let shown = path.display();
+    if version < 2 {
+        return format!(
+            "{shown} has file format {version}, of redb before 2.0, which no later redb reads. Copy its tables to a new \
+             database with a program that has both redb 1 and a later one, as redb's own notes on 2.0 show"
+        );
+    }
+    let why = if cfg!(target_family = "wasm") {
+        "The native strongroom command reads it"
+    } else {
+        "This program was built without the feature `redb2`, which reads it"
+    };
+    format!(
+        "{shown} has file format {version}, of redb before 3.0, which redb 4 does not read. {why}; or open the file, or a \
+         copy of it, with redb 2.6 and call Database::upgrade() on it"
+    )
+}
+
+/// The last file format that redb 4 knows.
+const NEWEST: u8 = 3;
+
+/// The file format of a file that has a later one.
+fn newer(path: &Path) -> Option<u8> {
+    let mut header = [0; HEADER_LEN];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    // Each of the two commit slots begins with it.
+    [header[64], header[192]].into_iter().max().filter(|version| *version > NEWEST)
 }

@@ -4,7 +4,8 @@ use super::order::{self, Mode, Order};
 use super::schema::Class;
 use super::slots::StoredType;
 use super::store::Known;
-use super::text::{Type, key_from_text};
+use super::text::key_from_text;
+use super::value::Type;
 use crate::{Error, ErrorCode, Result};
 use redb::ReadTransaction;
 

@@ -36,12 +36,12 @@ impl Partial {
     }
 
     /// Where the file is until it is published.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.partial
     }
 
     /// The directory of both, if it can be told.
-    pub(super) fn directory(&self) -> Option<PathBuf> {
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
         std::path::absolute(&self.partial).ok()?.parent().map(Path::to_owned)
     }
 

@@ -4,11 +4,14 @@ use super::contain::contain;
 use super::fault::fault;
 use super::pages::{self, Baseline, Changed, Counts, Definition, Pages, Slot, Stamp, Tables};
 use super::part::{self, At, MAX_PARTS, Mark};
+#[cfg(feature = "redb2")]
+use super::recode::{self, Recoding};
 use super::scan::{Doubts, Scan, Stretch};
 use super::schema::{self, Schema};
 use super::{open, pinned, position, size, template};
-use crate::{Changes, Entries, Error, ErrorCode, Result, Store, Table};
+use crate::{Changes, Entries, Error, ErrorCode, LEFT_BEHIND, Result, Store, Table};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -31,14 +34,25 @@ pub struct RedbStore {
 
 /// A table and what is needed to open it.
 pub(super) struct Known {
+    /// As it is stored.
     pub(super) schema: Schema,
+    /// As it is told.
     pub(super) table: Table,
+    /// What it becomes, if it is told otherwise than it is stored.
+    #[cfg(feature = "redb2")]
+    recoded: Option<(Schema, Recoding)>,
 }
 
-/// What keeps a moment. The transaction goes before its database.
+/// What of a redb database is in no backup of it: nobody can ask redb for it.
+const WHAT_STAYS: &str = "savepoints; the file's format, free pages and settings; how the application's own key types compare \
+                          (the order of their keys is kept)";
+
+/// What keeps a moment. The transaction goes before its database, and the lock on the file last.
 pub(super) struct Moment {
     pub(super) txn: ReadTransaction,
     _database: Option<ReadOnlyDatabase>,
+    /// Set for what redb 2 wrote.
+    held: Option<File>,
 }
 
 /// The commit in the file that a moment is.
@@ -79,7 +93,7 @@ impl RedbStore {
             ("opened", "in process"),
             ("durability", "read in process: commits that were not yet durable are included"),
         ];
-        Self::new(txn, None, None, notes)
+        Self::new(Moment { txn, _database: None, held: None }, None, notes)
     }
 
     /// The present moment of a database file, which is never written to.
@@ -87,27 +101,27 @@ impl RedbStore {
     /// The database may be open in another process if that opened it to be shared
     /// ([`ConcurrencyMode::SingleWriter`](redb::ConcurrencyMode::SingleWriter) or `MultiWriter`); otherwise that is
     /// [`ErrorCode::Busy`].
+    ///
+    /// With the feature `redb2` it may have redb's file format 2, which redb 4 refuses: it is then upgraded in memory, and
+    /// restores as a database of today.
     pub fn open(path: &Path) -> Result<Self> {
         let opened = open::read_only(path)?;
         let notes =
             [("opened", opened.how), ("durability", "read from the file: only durable commits are included")];
-        Ok(Self::new(opened.txn, Some(opened.database), opened.committed, notes))
+        let moment = Moment { txn: opened.txn, _database: Some(opened.database), held: opened.held };
+        Ok(Self::new(moment, opened.committed, notes))
     }
 
-    fn new(
-        txn: ReadTransaction,
-        database: Option<ReadOnlyDatabase>,
-        committed: Option<Committed>,
-        notes: [(&str, &str); 2],
-    ) -> Self {
+    fn new(moment: Moment, committed: Option<Committed>, notes: [(&str, &str); 2]) -> Self {
+        let notes = notes.into_iter().chain([(LEFT_BEHIND, WHAT_STAYS)]);
         Self {
             tables: Mutex::new(None),
-            moment: Arc::new(Moment { txn, _database: database }),
+            moment: Arc::new(moment),
             committed,
             defined: OnceLock::new(),
             counts: Arc::default(),
             doubts: Arc::default(),
-            notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }
 
@@ -124,9 +138,10 @@ impl RedbStore {
         }
         let txn = &self.moment.txn;
         let known = contain("listing the tables", || {
+            let old = self.moment.held.is_some();
             template::schemas(txn)?
                 .into_iter()
-                .map(|schema| Known::new(txn, schema))
+                .map(|schema| Known::new(txn, schema, old))
                 .collect::<Result<Arc<[_]>>>()
         })?;
         Ok(Arc::clone(tables.insert(known)))
@@ -184,22 +199,43 @@ pub(super) fn in_table(name: &str, error: Error) -> Error {
 }
 
 impl Known {
-    fn new(txn: &ReadTransaction, schema: Schema) -> Result<Self> {
+    /// A table, which redb 2 stored if it is `old`.
+    fn new(txn: &ReadTransaction, schema: Schema, old: bool) -> Result<Self> {
         let name = schema.name.clone();
         let lease = schema.lease()?;
         let entries = lease.typed().len(txn, schema.place()).map_err(|error| in_table(&name, error))?;
         let bytes_about =
             size::about(txn, &schema, &lease, entries).map_err(|error| in_table(&name, error))?;
+        #[cfg(feature = "redb2")]
+        let recoded = if old { recode::of(&schema).map_err(|error| in_table(&name, error))? } else { None };
+        #[cfg(feature = "redb2")]
+        let told = recoded.as_ref().map_or(&schema, |(told, _)| told);
+        #[cfg(not(feature = "redb2"))]
+        let (told, _) = (&schema, old);
         let table = Table {
             name,
-            multimap: schema.multimap,
+            multimap: told.multimap,
             entries,
             bytes_about,
-            key_type: schema::for_people(&schema.types.key),
-            value_type: schema::for_people(&schema.types.value),
-            identity: schema.identity(),
+            key_type: schema::for_people(&told.types.key),
+            value_type: schema::for_people(&told.types.value),
+            identity: told.identity(),
         };
-        Ok(Self { schema, table })
+        Ok(Self {
+            #[cfg(feature = "redb2")]
+            recoded,
+            schema,
+            table,
+        })
+    }
+
+    /// What it is restored as.
+    fn told(&self) -> &Schema {
+        #[cfg(feature = "redb2")]
+        if let Some((told, _)) = &self.recoded {
+            return told;
+        }
+        &self.schema
     }
 }
 
@@ -209,7 +245,7 @@ impl Store for RedbStore {
     }
 
     fn template(&self) -> Result<Vec<u8>> {
-        let schemas: Vec<Schema> = self.known()?.iter().map(|known| known.schema.clone()).collect();
+        let schemas: Vec<Schema> = self.known()?.iter().map(|known| known.told().clone()).collect();
         template::make(&schemas)
     }
 
@@ -237,11 +273,17 @@ impl Store for RedbStore {
         let to = to.map(Mark::read).transpose()?;
         let known = self.known()?;
         let index = self.index(&known, table)?;
-        let stretch = Stretch { known, index, from, to, moment: Arc::clone(&self.moment) };
+        let stretch =
+            Stretch { known: Arc::clone(&known), index, from, to, moment: Arc::clone(&self.moment) };
         let pages = self.plain(table)?;
         let begin = || Scan::begin(stretch, pages, &self.counts, &self.doubts);
         let scan = contain(&format!("reading table {table:?}"), begin);
-        Ok(Box::new(scan.map_err(|error| in_table(table, error))?))
+        let scan = Box::new(scan.map_err(|error| in_table(table, error))?);
+        #[cfg(feature = "redb2")]
+        if let Some((_, recoding)) = &known[index].recoded {
+            return Ok(recoding.entries(scan));
+        }
+        Ok(scan)
     }
 
     fn stamp(&self, table: &str) -> Result<Option<Vec<u8>>> {

@@ -4,8 +4,12 @@
 
 use super::contain::{contain, quiet};
 use super::fault::fault;
+#[cfg(feature = "redb2")]
+use super::schema::Class;
 use super::schema::Schema;
 use super::slots::WriteLease;
+#[cfg(feature = "redb2")]
+use super::slots::{StoredType, Types};
 use super::typed::Nothing;
 use crate::{Error, ErrorCode, Result};
 use redb::{Builder, MultimapTableHandle, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle};
@@ -97,6 +101,33 @@ pub(super) fn make(schemas: &[Schema]) -> Result<Vec<u8>> {
     Ok(template)
 }
 
+/// The name of a composite of built-in types, as redb 4 stores it: redb makes one only for Rust types, or reads it.
+///
+/// So a database is made with a table of a user's type of that name, and then says that it is none.
+#[cfg(feature = "redb2")]
+pub(super) fn composite(name: &str) -> Result<redb::TypeName> {
+    let what = "naming a type";
+    let stored = StoredType { name: redb::TypeName::new(name), width: None };
+    let types = Types { key: stored.clone(), value: stored };
+    let template = make(&[Schema { name: "t".to_owned(), multimap: false, types }])?;
+    // The class stands before the name: a 2 for the user's own, a 4 for composites of what is built in.
+    let [user, composite] = [2, 4].map(|class| [&[class], name.as_bytes()].concat());
+    let (head, blocks) = template.split_at(MAGIC.len() + 8);
+    let len = <[u8; 8]>::try_from(&head[MAGIC.len()..]).map(u64::from_le_bytes).unwrap_or_default();
+    let mut image = image(len, blocks)?;
+    let mut at = 0;
+    while let Some(found) = image[at..].windows(user.len()).position(|bytes| bytes == user) {
+        at += found;
+        image[at..at + user.len()].copy_from_slice(&composite);
+        at += user.len();
+    }
+    let read = contain(what, || tables_of(Memory(Arc::new(Mutex::new(image)))))?;
+    let named = read.into_iter().next().map(|schema| schema.types.key.name);
+    named.filter(|named| Class::of(named) == Class::Internal3 && named.name() == name).ok_or_else(|| {
+        Error::new(ErrorCode::Other, format!("{what}: redb does not read {name:?} as it was meant"))
+    })
+}
+
 /// Reads the tables out of a template.
 pub(super) fn read(template: &[u8]) -> Result<Vec<Schema>> {
     let foreign = || {
@@ -109,14 +140,16 @@ pub(super) fn read(template: &[u8]) -> Result<Vec<Schema>> {
         template.strip_prefix(MAGIC).and_then(|rest| rest.split_first_chunk::<8>()).ok_or_else(foreign)?;
     let memory = Memory(Arc::new(Mutex::new(image(u64::from_le_bytes(*len), blocks)?)));
     quiet();
-    contain("reading the template", || {
-        let database = Builder::new()
-            .set_cache_size(8 << 20)
-            .open_read_only_with_backend(memory)
-            .map_err(|error| fault("reading the template", error))?;
-        let txn = database.begin_read().map_err(|error| fault("reading the template", error))?;
-        schemas(&txn)
-    })
+    contain("reading the template", || tables_of(memory))
+}
+
+fn tables_of(memory: Memory) -> Result<Vec<Schema>> {
+    let database = Builder::new()
+        .set_cache_size(8 << 20)
+        .open_read_only_with_backend(memory)
+        .map_err(|error| fault("reading the template", error))?;
+    let txn = database.begin_read().map_err(|error| fault("reading the template", error))?;
+    schemas(&txn)
 }
 
 fn image(len: u64, blocks: &[u8]) -> Result<Vec<u8>> {
