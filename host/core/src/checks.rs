@@ -231,10 +231,12 @@ fn write(folder: &Path, kind: &str, record: &impl Serialize) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     drop(file);
-    fs::rename(unfinished, path(folder, kind))
+    written.and_then(|()| fs::rename(&unfinished, path(folder, kind))).inspect_err(|_| {
+        // It is of no use to anybody, and takes room where there may be none.
+        let _ = fs::remove_file(&unfinished);
+    })
 }
 
 fn path(folder: &Path, kind: &str) -> PathBuf {

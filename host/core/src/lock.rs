@@ -69,7 +69,7 @@ impl Lock {
     }
 
     /// Locks the new file and writes who holds it; `None` if somebody took it away in between.
-    fn settle(mut file: File, path: &Path, doing: &str) -> Result<Option<Self>> {
+    fn settle(file: File, path: &Path, doing: &str) -> Result<Option<Self>> {
         let failed = |e| Error::io("write the lock", path, &e);
         match file.try_lock() {
             Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -80,6 +80,8 @@ impl Lock {
         if !is_at(&file, path) {
             return Ok(None);
         }
+        // From here on it is taken away again, whatever fails.
+        let mut lock = Self { path: path.to_owned(), file };
         let holder = Holder {
             kind: KIND.to_owned(),
             machine: machine(),
@@ -88,8 +90,8 @@ impl Lock {
             since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let text = serde_json::to_string(&holder).map_err(|e| Error::new(ErrorCode::Other, e.to_string()))?;
-        file.write_all(format!("{text}\n").as_bytes()).map_err(failed)?;
-        Ok(Some(Self { path: path.to_owned(), file }))
+        lock.file.write_all(format!("{text}\n").as_bytes()).map_err(failed)?;
+        Ok(Some(lock))
     }
 }
 

@@ -350,10 +350,15 @@ impl<'p> Parts<'p> {
         }
     }
 
-    /// The first error counts; the others only stopped because of it.
+    /// The first error counts; the others only stopped because of it. One that panicked stops them before its error is
+    /// here.
     fn note(&self, copied: Result<()>, grants: &Grants) {
         if let Err(e) = copied {
-            self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+            let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.as_ref().is_none_or(|first| first.code() == ErrorCode::Cancelled) {
+                *first = Some(e);
+            }
+            drop(first);
             // Only now: the others must not come first with what this makes of them.
             grants.meter.fail();
         }

@@ -76,7 +76,7 @@ impl Repository {
     }
 
     /// Leaves no trace of what [`verify`](Self::verify) and [`drill`](Self::drill) find; otherwise [`checks`](Self::checks)
-    /// knows it afterwards.
+    /// knows it afterwards. What another engine than the built-in one says is never remembered.
     #[must_use]
     pub fn without_memory(mut self) -> Self {
         self.remembers = false;
@@ -124,7 +124,7 @@ impl Repository {
         let verified = self
             .read("verify", |engine| engine.call(|engine, store| engine.call_verify(store, snapshot, how)))?;
         let verified = verified.into();
-        if self.remembers {
+        if self.remembers() {
             checks::note_verified(&self.dir, snapshot, depth, &verified);
         }
         Ok(verified)
@@ -132,7 +132,7 @@ impl Repository {
 
     /// Whether what is found is to be remembered.
     pub(crate) fn remembers(&self) -> bool {
-        self.remembers
+        self.remembers && self.sandbox.is_built_in()
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {

@@ -28,7 +28,10 @@ fn stopped_under_the_lock(place: &Place) -> (Child, String) {
         }
         if child.try_wait().unwrap().is_none() {
             signal(&child, "-STOP");
-            if held() {
+            while !is_stopped(&child) && child.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+            if held() && !place.path(&format!("backups/snapshots/{name}.json")).exists() {
                 return (child, name);
             }
             signal(&child, "-CONT");
@@ -36,6 +39,12 @@ fn stopped_under_the_lock(place: &Place) -> (Child, String) {
         assert_eq!(finished(child).code, Some(0));
     }
     panic!("no backup could be stopped in time");
+}
+
+/// Whether all of it has come to a halt; what knows nothing of that is taken for prompt.
+fn is_stopped(child: &Child) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/stat", child.id()));
+    status.map_or(true, |status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
 }
 
 fn finished(child: Child) -> Ran {

@@ -52,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) budgets: Budgets,
     /// Loops that call nothing are interrupted too.
     pub(crate) interrupts: bool,
+    pub(crate) is_built_in: bool,
     landlock: bool,
 }
 
@@ -112,6 +113,11 @@ impl Sandbox {
     /// The budgets of each run.
     pub fn budgets(&self) -> &Budgets {
         &self.0.budgets
+    }
+
+    /// Whether it runs the engine that was built with this library, and nobody else's.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.0.is_built_in
     }
 
     /// The walls of a job that has this directory.
@@ -206,8 +212,8 @@ impl SandboxBuilder {
                 format!("the component is not an engine of this version (strongroom:backup@0.1.0), or wants more than is granted: {e:#}"),
             )
         })?;
-        let (budgets, landlock) = (self.budgets, self.landlock);
-        Ok(Sandbox(Arc::new(Inner { engine, pre, budgets, interrupts, landlock })))
+        let (budgets, landlock, is_built_in) = (self.budgets, self.landlock, self.component.is_none());
+        Ok(Sandbox(Arc::new(Inner { engine, pre, budgets, interrupts, is_built_in, landlock })))
     }
 }
 
