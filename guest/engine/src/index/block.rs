@@ -60,10 +60,17 @@ impl Block {
 
     /// How many entries have ids before this one.
     pub(super) fn before(&self, id: &Id) -> usize {
+        // Slices are compared byte by byte in a component, and eight bytes nearly always tell.
+        let begin = id.prefix();
+        let is_before = |at: usize| {
+            let here = self.id(at);
+            let prefix = here.first_chunk().map_or(0, |begin| u64::from_be_bytes(*begin));
+            prefix < begin || (prefix == begin && here < &id.0[..])
+        };
         let (mut low, mut high) = (0, self.len);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.id(middle) < &id.0[..] { low = middle + 1 } else { high = middle }
+            if is_before(middle) { low = middle + 1 } else { high = middle }
         }
         low
     }
