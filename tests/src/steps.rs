@@ -1,6 +1,7 @@
 //! What the programs here do in processes of their own, so that each is measured by itself: the program calls itself
 //! as `PROGRAM step NAME ARGUMENTS`.
 
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use redb::{Builder, Database, ReadableDatabase as _, TableDefinition};
-use strongroom::{Backup, Compression, Depth, RedbStore, Repository, Restore};
+use strongroom::{Backup, Compression, Depth, Import, RedbStore, Repository, Restore};
 
 use crate::args::Args;
 use crate::entries;
@@ -67,6 +68,14 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
             if !verified.damage.is_empty() {
                 bail!("damaged: {:?}", verified.damage);
             }
+            Ok(())
+        }
+        "export" => {
+            Repository::at(path(0)?)?.export("latest", File::create(path(1)?)?)?;
+            Ok(())
+        }
+        "import" => {
+            Repository::at(path(0)?)?.import(File::open(path(1)?)?, &Import::new())?;
             Ok(())
         }
         "snapshots" => {

@@ -93,6 +93,16 @@ impl Strongroom {
         self.verb([&"restore", &"latest", &to], repository, ("restore", &[repository, to]))
     }
 
+    /// Writes the latest snapshot to one file.
+    pub fn export(&self, repository: &Path, to: &Path) -> Result<Command> {
+        self.verb([&"export", &"latest", &to], repository, ("export", &[repository, to]))
+    }
+
+    /// Takes such a file into a repository.
+    pub fn import(&self, repository: &Path, from: &Path) -> Result<Command> {
+        self.verb([&"import", &from], repository, ("import", &[repository, from]))
+    }
+
     /// Reads and hashes everything.
     pub fn verify(&self, repository: &Path) -> Result<Command> {
         self.verb([&"verify", &"--read-data"], repository, ("verify", &[repository]))

@@ -9,8 +9,8 @@ use strongroom_tests::steps::{self, step};
 use strongroom_tests::strongroom_process::Strongroom;
 
 const HELP: &str = "\
-Backs up and restores a large database and one with a single large value, and compares the most memory that each
-process had with what is allowed: 300 MB above what redb itself takes to read or write the value.
+Backs up, verifies, restores, exports and imports a large database and one with a single large value, and compares the most
+memory that each process had with what is allowed: 300 MB above what redb itself takes to read or write the value.
 
 Usage: big [--gb 4.0] [--value-mib 1024] [--work DIR]
 
@@ -58,6 +58,14 @@ fn measure(strongroom: &Strongroom, dir: &Path, what: &str, count: u64, value_by
     let restore = run(&mut strongroom.restore(&repository, &restored)?)?;
     kept &= told(what, "restore", &restore, &writes);
     run(step("compare-large")?.arg(&database).arg(&restored))?;
+    std::fs::remove_file(&restored)?;
+    let (archive, other) = (dir.join("snapshot.archive"), dir.join("other"));
+    let export = run(&mut strongroom.export(&repository, &archive)?)?;
+    kept &= told(what, "export", &export, &reads);
+    std::fs::remove_dir_all(&repository)?;
+    let import = run(&mut strongroom.import(&other, &archive)?)?;
+    kept &= told(what, "import", &import, &reads);
+    run(&mut strongroom.verify(&other)?)?;
     Ok(kept)
 }
 
