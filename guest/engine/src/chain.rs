@@ -51,7 +51,8 @@ impl Chain {
             object::check(self.full.kind, self.full.id, &self.full.body)?;
             return Ok(self.full.body.clone());
         };
-        self.make().map_err(|e| self.blame().unwrap_or(e)).and_then(|content| {
+        let made = self.contents(|_, _| Ok(())).map(Option::unwrap_or_default);
+        made.map_err(|e| self.blame().unwrap_or(e)).and_then(|content| {
             object::check(first.kind, first.id, &content).map_err(|e| self.blame().unwrap_or(e))?;
             Ok(content)
         })
@@ -66,8 +67,12 @@ impl Chain {
         Ok(self.full.body)
     }
 
-    /// Hands on the content of each of them, unchecked, from what is stored whole to the object itself.
-    pub(crate) fn contents(&self, mut see: impl FnMut(&Link, &[u8]) -> Result<()>) -> Result<()> {
+    /// Hands on the content of each of them, unchecked, from what is stored whole to the object itself; what the last
+    /// script makes, if there is one.
+    pub(crate) fn contents(
+        &self,
+        mut see: impl FnMut(&Link, &[u8]) -> Result<()>,
+    ) -> Result<Option<Vec<u8>>> {
         see(&self.full, &self.full.body)?;
         let mut content: Option<Vec<u8>> = None;
         for delta in self.deltas.iter().rev() {
@@ -75,17 +80,7 @@ impl Chain {
             see(delta, &made)?;
             content = Some(made);
         }
-        Ok(())
-    }
-
-    /// What the scripts make, one after the other, of what is stored whole.
-    fn make(&self) -> Result<Vec<u8>> {
-        let mut content: Option<Vec<u8>> = None;
-        for delta in self.deltas.iter().rev() {
-            let base = content.as_ref().unwrap_or(&self.full.body);
-            content = Some(delta::apply(&delta.body, base, delta.len)?);
-        }
-        Ok(content.unwrap_or_default())
+        Ok(content)
     }
 
     /// What is wrong with the first object of the chain, from its whole end, that is not what was written.

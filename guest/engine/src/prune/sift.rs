@@ -150,7 +150,7 @@ impl Sieve<'_, '_> {
         });
         match made {
             Err(e) if e.code == Code::Damaged => Ok(false),
-            made => made.map(|()| gives_back),
+            made => made.map(|_| gives_back),
         }
     }
 
