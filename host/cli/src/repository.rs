@@ -8,8 +8,8 @@ use strongroom::{
     Archived, Comparison, Decision, Depth, Forget, Import, JsonLinesSink, Policy, Prune, Pruned, RedbSink,
     RedbStore, Repair, Repaired, Repository, Restored, Result, Sink, Snapshot, Snapshots, Table, Verified,
 };
+use strongroom_command::host;
 use strongroom_command::host::Form;
-use strongroom_command::{host, usage};
 use strongroom_core::checks;
 
 /// A repository as the library has it.
@@ -86,11 +86,13 @@ fn sink(wanted: &host::Restore<'_>) -> Result<Box<dyn Sink>> {
 impl host::Repository for Native<'_> {
     fn backup(&self, wanted: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
         let policy = crate::policy::load(self.host, wanted.policy)?;
+        // What a policy does not export is decided by the default, and a backup that is not made is worth less.
         if !policy.decides(Decision::Select) && !policy.decides(Decision::Admit) {
-            return Err(usage(format!(
-                "policy {} decides nothing about a backup: it exports neither select nor admit",
+            tracing::warn!(
+                "policy {} decides nothing about a backup, as it exports neither select nor admit: all tables are \
+                 taken, and the snapshot is published whatever is in it",
                 policy.name()
-            )));
+            );
         }
         Ok(self.back_up(wanted, &policy)?)
     }

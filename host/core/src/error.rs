@@ -45,6 +45,25 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Each of them once; a new one that is not listed does not compile, as long as `Other` is the last.
+    const ALL: [Self; Self::Other as usize + 1] = [
+        Self::NotFound,
+        Self::Exists,
+        Self::Invalid,
+        Self::NoRepository,
+        Self::NewerFormat,
+        Self::Locked,
+        Self::Damaged,
+        Self::Denied,
+        Self::Full,
+        Self::Io,
+        Self::Unsupported,
+        Self::Cancelled,
+        Self::Budget,
+        Self::Refused,
+        Self::Other,
+    ];
+
     /// The code in the words of JSON output: `not-found`, `no-repository`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,24 +91,7 @@ impl std::str::FromStr for ErrorCode {
 
     /// The code of these words; what it does not know is an error.
     fn from_str(words: &str) -> Result<Self, ()> {
-        use ErrorCode as E;
-        let all = [
-            E::NotFound,
-            E::Exists,
-            E::Invalid,
-            E::NoRepository,
-            E::NewerFormat,
-            E::Locked,
-            E::Damaged,
-            E::Denied,
-            E::Full,
-            E::Io,
-            E::Unsupported,
-            E::Cancelled,
-            E::Budget,
-            E::Other,
-        ];
-        all.into_iter().find(|code| code.as_str() == words).ok_or(())
+        ErrorCode::ALL.into_iter().find(|code| code.as_str() == words).ok_or(())
     }
 }
 
@@ -169,5 +171,21 @@ impl From<store::Error> for Error {
             _ => ErrorCode::Other,
         };
         Self::new(code, e.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+
+    #[test]
+    fn every_code_comes_back_from_its_words() {
+        for (i, code) in ErrorCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, i, "{code:?} is not listed once");
+            assert_eq!(code.as_str().parse(), Ok(code));
+        }
+        for words in ["", "Refused", "no such code"] {
+            assert_eq!(words.parse::<ErrorCode>(), Err(()));
+        }
     }
 }

@@ -35,6 +35,66 @@ fn settings_reach_the_policy() {
     place.fails("backup app.redb --set nonsense", 2, &["NAME=VALUE"]);
 }
 
+/// The built-in policy, in which only this function goes by a name that is known.
+fn which_only(function: &str) -> Vec<u8> {
+    let mut bytes = strongroom::POLICY.to_vec();
+    for other in ["select", "admit", "retain"].into_iter().filter(|other| *other != function) {
+        let (known, unknown) = (format!("strongroom:policy/{other}"), format!("strongroom:others/{other}"));
+        let at: Vec<_> =
+            bytes.windows(known.len()).enumerate().filter(|(_, seen)| *seen == known.as_bytes()).collect();
+        let at: Vec<_> = at.into_iter().map(|(at, _)| at).collect();
+        assert!(!at.is_empty(), "{known} is exported");
+        for at in at {
+            bytes[at..at + unknown.len()].copy_from_slice(unknown.as_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_policy_that_says_only_what_to_keep_keeps_no_backup_from_being_made() {
+    let place = Place::small();
+    fs::write(place.path("keeps.wasm"), which_only("retain")).unwrap();
+    place.ok("backup app.redb --name first");
+    {
+        let db = Database::open(place.path("app.redb")).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.delete_table(ACCOUNTS).unwrap();
+        txn.commit().unwrap();
+    }
+    // What the built-in policy refuses.
+    let ran = place.run("backup app.redb --name second --policy keeps.wasm --set keep-last=1");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told = "policy keeps.wasm decides nothing about a backup, as it exports neither select nor admit: all tables \
+                are taken, and the snapshot is published whatever is in it";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let snapshots = place.json("snapshots");
+    let tables: Vec<_> =
+        snapshots.iter().map(|one| [one["tables"].as_u64(), one["tables_left_out"].as_u64()]).collect();
+    assert_eq!(tables, [[Some(3), Some(0)], [Some(2), Some(0)]]);
+    let said = place.ok("forget --policy keeps.wasm --set keep-last=1");
+    assert!(said.contains("1 snapshot forgotten, 1 kept"), "{said}");
+    place.ok("verify --read-data");
+}
+
+#[test]
+fn a_policy_that_does_not_say_what_to_keep_is_no_rule_to_forget_by() {
+    let place = Place::small();
+    fs::write(place.path("admits.wasm"), which_only("admit")).unwrap();
+    place.ok("backup app.redb --name first");
+    let ran = place.run("backup app.redb --name second --policy admits.wasm");
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    for verb in ["forget", "forget --dry-run", "policy simulate --every 1h --for 2d"] {
+        let verb = if verb.starts_with("policy") {
+            verb.replace("simulate", "simulate admits.wasm")
+        } else {
+            format!("{verb} --policy admits.wasm")
+        };
+        place.fails(&verb, 2, &["policy admits.wasm does not say what to keep: it does not export retain"]);
+    }
+    assert_eq!(place.json("snapshots").len(), 2);
+}
+
 #[test]
 fn a_policy_is_checked() {
     let place = Place::empty();
