@@ -74,7 +74,7 @@ fn renew(
     entries: Vec<Vec<u8>>,
     stock: &mut Stock<'_>,
 ) -> Result<Option<Root>> {
-    let objects = Objects::open(vault)?;
+    let objects = Objects::over(vault, stock.index().beside());
     let old = Old { objects: &objects, failed: Cell::new(false) };
     match edits::renew(OldTree::new(tree, parent, &old), entries.iter().cloned(), stock) {
         // What cannot be read of the parent's is of no use. After an error in writing nothing goes on.
