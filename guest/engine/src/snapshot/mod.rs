@@ -2,6 +2,7 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod name;
+mod nearest;
 mod newest;
 
 pub(crate) use newest::{Newest, path as newest_path};
@@ -364,7 +365,10 @@ pub(crate) fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
     let (snapshots, unreadable) = all(vault)?;
     let hint = match (snapshots.is_empty(), unreadable.len()) {
         (true, 0) => "; the repository holds no snapshot yet".to_owned(),
-        (_, 0) => "; `snapshots` lists those that are there".to_owned(),
+        (_, 0) => match near(which, &snapshots) {
+            Some(name) => format!("; did you mean {name:?}? `snapshots` lists those that are there"),
+            None => "; `snapshots` lists those that are there".to_owned(),
+        },
         (_, n) => format!("; {n} snapshot file(s) cannot be read, `verify` says more"),
     };
     let is_hex = which.len() >= 4 && which.bytes().all(|b| b.is_ascii_hexdigit());
@@ -378,4 +382,13 @@ pub(crate) fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
         None
     };
     found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no snapshot {which:?}{hint}")))
+}
+
+/// What may have been meant by a name that no snapshot has.
+fn near<'a>(which: &str, snapshots: &'a [Snapshot]) -> Option<&'a str> {
+    if name::check(which).is_err() {
+        return None;
+    }
+    // The newest first, as of those that are equally near.
+    nearest::nearest(which, ["latest"].into_iter().chain(snapshots.iter().rev().map(|one| one.name.as_str())))
 }
