@@ -132,6 +132,7 @@ fn what_is_not_there() {
     {
         place.fails(verb, 1, &["nothing", "snapshots"]);
     }
+    place.fails("restore lates x.redb", 1, &["there is no snapshot \"lates\"; did you mean \"latest\"?"]);
     place.fails("cat one nothing", 1, &["nothing", "accounts, blobs, head, tags"]);
     place.fails("restore one x.redb --table nothing*", 1, &["nothing*", "accounts"]);
     place.fails("backup app.redb --table nothing*", 1, &["nothing*", "accounts"]);
