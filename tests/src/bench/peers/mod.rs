@@ -38,6 +38,11 @@ pub(super) trait Peer {
         data.raw.is_some()
     }
 
+    /// Whether each of its backups is a copy of everything, whatever has changed.
+    fn copies_everything(&self) -> bool {
+        false
+    }
+
     /// Whether one round must do, because it takes so long.
     fn once(&self) -> bool {
         false
