@@ -13,13 +13,14 @@ const PANEL: f64 = (WIDTH - 2.0 * MARGIN - GUTTER) / 2.0;
 const NAMES: f64 = 138.0;
 const BARS: f64 = 146.0;
 /// The longest bar; its seconds and two columns stand beside it.
-const LONGEST: f64 = 140.0;
-const COLUMNS: [f64; 2] = [PANEL - 66.0, PANEL];
+const LONGEST: f64 = 150.0;
+const COLUMNS: [f64; 2] = [PANEL - 64.0, PANEL];
 const ROW: f64 = 21.0;
 const THICK: f64 = 13.0;
 const LINE: f64 = 19.0;
-/// Characters of a line of text, and of a name, that surely fit.
-const LINE_CHARS: usize = 128;
+/// Characters of a line of text, of one in the small font, and of a name, that surely fit.
+const LINE_CHARS: usize = 136;
+const SMALL_CHARS: usize = 142;
 const NAME_CHARS: usize = 19;
 /// A bar is cut when it would leave the others, if they are at least so many, less than one part in so many.
 const OTHERS: usize = 3;
@@ -40,7 +41,9 @@ text.ours{fill:#7cc0ee}.base{stroke:#59616b}.rule{stroke:#2b3138}.bar{fill:#5762
 pub(super) struct Chart {
     /// On what it was measured.
     pub(super) machine: String,
-    /// How often, and what else is to be known.
+    /// Whether others were at work there.
+    pub(super) busy: bool,
+    /// How often.
     pub(super) rounds: u32,
     pub(super) sections: Vec<Section>,
 }
@@ -54,15 +57,24 @@ impl Display for Chart {
         pen.lines(
             "muted",
             &format!(
-                "Seconds, shorter is better: medians of {} in one run, each synced to disk. {}.",
-                if self.rounds == 1 { "1 round".to_owned() } else { format!("{} rounds", self.rounds) },
-                self.machine
+                "Seconds, shorter is better: {}. {}.{}",
+                if self.rounds == 1 {
+                    "one round".into()
+                } else {
+                    format!("medians of {} rounds in one run", self.rounds)
+                },
+                self.machine,
+                if self.busy {
+                    " Others were at work there meanwhile: only ratios mean something."
+                } else {
+                    ""
+                }
             ),
         )?;
         for section in &self.sections {
             pen.section(section)?;
         }
-        pen.notes(&self.sections)?;
+        pen.notes(&self.sections, self.rounds)?;
         let height = pen.y + 8.0;
         writeln!(
             f,
@@ -114,7 +126,8 @@ impl Pen<'_> {
 
     /// As many lines as it takes.
     fn lines(&mut self, class: &str, text: &str) -> fmt::Result {
-        for line in wrapped(text, LINE_CHARS) {
+        let most = if class.contains("small") { SMALL_CHARS } else { LINE_CHARS };
+        for line in wrapped(text, most) {
             self.text(MARGIN, class, &line)?;
             self.y += LINE;
         }
@@ -187,16 +200,19 @@ impl Pen<'_> {
             ),
         };
         text(x + NAMES, name, &short(&bar.name))?;
-        let of_value = if bar.kind == Kind::Ours { "small ours" } else { "small" };
+        let (of_value, of_column) = match bar.kind {
+            Kind::Ours => ("small ours", "small end ours"),
+            _ => ("small", "muted small end"),
+        };
         text(left + length + 6.0, of_value, &Seconds(bar.seconds).to_string())?;
         for (column, what) in COLUMNS.iter().zip(&bar.columns) {
-            text(x + column, "muted small end", what)?;
+            text(x + column, of_column, what)?;
         }
         self.out.push_str("</g>\n");
         Ok(())
     }
 
-    fn notes(&mut self, sections: &[Section]) -> fmt::Result {
+    fn notes(&mut self, sections: &[Section], rounds: u32) -> fmt::Result {
         let panels = || sections.iter().flat_map(|section| section.whole.iter().chain(&section.increments));
         let bars = || panels().flat_map(|panel| &panel.bars);
         let mut notes = "Every panel has a linear scale of its own, from 0.".to_owned();
@@ -214,6 +230,21 @@ impl Pen<'_> {
         }
         if panels().any(|panel| panel.columns.contains(&"MB/s")) {
             notes += " MB/s: of keys and values.";
+        }
+        let mut names: Vec<String> = Vec::new();
+        for bar in bars().filter(|bar| bar.peer.contains('(') || bar.rounds < rounds as usize) {
+            let fewer = match bar.rounds {
+                1 if rounds > 1 => ", measured once",
+                some if some < rounds as usize => ", in fewer rounds",
+                _ => "",
+            };
+            let name = format!("{}{fewer}", bar.peer);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if !names.is_empty() {
+            let _ = write!(notes, " In full: {}.", names.join("; "));
         }
         self.lines("muted small", &notes)
     }

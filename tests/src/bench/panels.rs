@@ -28,7 +28,10 @@ pub(super) struct Bar {
     /// The name in full.
     pub(super) peer: String,
     pub(super) kind: Kind,
+    /// The median.
     pub(super) seconds: f64,
+    /// Of how many rounds.
+    pub(super) rounds: usize,
     pub(super) columns: [String; 2],
 }
 
@@ -106,11 +109,15 @@ fn bar(taken: &Taken<'_>, case: Case, data: &Data, copy: Option<f64>) -> Bar {
         _ => Kind::Peer,
     };
     let name = peer.split(" (").next().unwrap_or(peer).to_owned();
-    Bar { name, peer: peer.to_owned(), kind, seconds, columns }
+    Bar { name, peer: peer.to_owned(), kind, seconds, rounds: series.seconds.len(), columns }
 }
 
 fn times(ratio: f64) -> String {
-    if ratio < 10.0 { format!("{ratio:.1}×") } else { format!("{ratio:.0}×") }
+    match ratio {
+        part if part < 0.995 => format!("{part:.2}×"),
+        few if few < 9.95 => format!("{few:.1}×"),
+        _ => format!("{ratio:.0}×"),
+    }
 }
 
 fn size(bytes: f64) -> String {

@@ -39,7 +39,7 @@ impl Report {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{}. Medians of {} rounds.", self.before, self.rounds)?;
-        if let Some(load) = self.before.load.filter(|load| *load > BUSY) {
+        if let Some(load) = self.busy() {
             writeln!(
                 out,
                 "\nOthers were at work (load {load} before this began): only ratios mean something, CPU seconds more than seconds."
@@ -82,9 +82,15 @@ impl Report {
         self.failed.iter().try_for_each(|failed| writeln!(out, "- {failed}"))
     }
 
+    /// How busy others kept the machine, if that is too much.
+    fn busy(&self) -> Option<f64> {
+        self.before.load.filter(|load| *load > BUSY)
+    }
+
     pub(super) fn chart(&self) -> Chart {
         Chart {
             machine: self.before.to_string(),
+            busy: self.busy().is_some(),
             rounds: self.rounds,
             sections: self.data.iter().map(|data| panels::section(&self.samples, data)).collect(),
         }

@@ -66,7 +66,7 @@ fn samples() -> Samples {
 
 fn drawn(samples: &Samples, machine: &str, described: &str) -> String {
     let sections = vec![panels::section(samples, &data(described))];
-    Chart { machine: machine.to_owned(), rounds: 7, sections }.to_string()
+    Chart { machine: machine.to_owned(), busy: true, rounds: 7, sections }.to_string()
 }
 
 /// An element, with its attributes and the text directly in it.
@@ -204,6 +204,7 @@ fn only_what_dwarfs_everything_else_is_cut() {
         peer: "a".into(),
         kind: Kind::Peer,
         seconds,
+        rounds: 1,
         columns: [String::new(), String::new()],
     };
     let cut = |all: &[f64]| {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::Peer;
+use super::{Peer, and_sync};
 use crate::bench::data::Data;
 use crate::bench::samples::{Case, Recorder};
 use crate::bench::work::Work;
@@ -44,7 +44,8 @@ impl Peer for Restic {
         let (verify, restore) = (restic(&repository, &["check", "--read-data"]), work.scratch("restored"));
         samples.record(Case::Verify, &work.measure(&mut { verify }, &repository)?);
         let mut command = restic(&repository, &["restore", "latest", "--target"]);
-        samples.record(Case::Restore, &work.measure(command.arg(&restore), &restore)?);
+        let mut command = and_sync(command.arg(&restore), &restore);
+        samples.record(Case::Restore, &work.measure(&mut command, &restore)?);
         for (case, state) in &data.changes {
             data.at_path(work, state)?;
             backup(*case, samples)?;

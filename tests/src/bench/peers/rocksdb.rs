@@ -52,6 +52,8 @@ impl Peer for Rocksdb {
         };
         backup(Case::First, samples)?;
         backup(Case::Unchanged, samples)?;
+        let restored = work.scratch("rocksdb-restored");
+        samples.record(Case::Restore, &work.measure(ldb(&restored).arg("restore").arg(&dir), &restored)?);
         for (case, _) in &data.changes {
             let Some(rows) = case.rows() else { continue };
             // Without a log, the rows are in a file of their own when this ends: no backup has to write it first.
