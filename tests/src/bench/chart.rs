@@ -223,7 +223,11 @@ impl Pen<'_> {
             notes += " Raw: without compression.";
         }
         if bars().any(|bar| bar.kind == Kind::FullCopy) {
-            notes += " Dashed: no increments, so each backup is a full copy, as with LMDB, SQLite and bbolt.";
+            notes += " Dashed: no increments, so each backup is a full copy";
+            if let Some(section) = sections.iter().find(|section| !section.also_copying.is_empty()) {
+                let _ = write!(notes, ", as with {}", section.also_copying.join(", "));
+            }
+            notes += ".";
         }
         if panels().any(|panel| panel.columns.contains(&"× cp")) {
             notes += " × cp: in times of cp and sync of the database file. Written: bytes of files that are new or changed.";

@@ -12,6 +12,8 @@ pub(super) struct Section {
     pub(super) whole: Vec<Panel>,
     /// Backups after a change.
     pub(super) increments: Vec<Panel>,
+    /// Tools without increments that have no bar among these.
+    pub(super) also_copying: Vec<String>,
 }
 
 /// A case, with a bar for each peer.
@@ -51,6 +53,7 @@ pub(super) fn section(samples: &Samples, data: &Data) -> Section {
         described: data.described.clone(),
         whole: Vec::new(),
         increments: Vec::new(),
+        also_copying: Vec::new(),
     };
     let copy = samples.get(data.name, Case::First, COPY).map(Series::median);
     let mut lists =
@@ -70,6 +73,12 @@ pub(super) fn section(samples: &Samples, data: &Data) -> Section {
                 lists.bars.extend(taken.iter().map(bar).map(|bar| Bar { name: verb.to_owned(), ..bar }));
             }
             _ => {
+                for left_out in taken.iter().filter(|taken| taken.full_copy && taken.peer != COPY) {
+                    let name = left_out.peer.split([',', '(']).next().unwrap_or_default().trim().to_owned();
+                    if !section.also_copying.contains(&name) {
+                        section.also_copying.push(name);
+                    }
+                }
                 let shown = taken.iter().filter(|taken| !taken.full_copy || taken.peer == COPY);
                 let panel = Panel {
                     title: case.title().to_owned(),

@@ -167,6 +167,8 @@ fn every_series_has_a_bar_with_its_median() {
     let cases = samples.cases(ENTRIES);
     let count = cases.iter().map(|(_, taken)| taken.iter().filter(|t| !t.full_copy).count());
     assert_eq!(shown.len(), count.sum::<usize>() - 1 + 4);
+    let texts: Vec<String> = svg.all("text").into_iter().map(|text| text.text.clone()).collect();
+    assert!(texts.join(" ").contains("a full copy, as with LMDB."), "what is left out is named: {texts:?}");
 }
 
 #[test]
