@@ -19,7 +19,7 @@ use crate::vault::{Vault, VaultFile};
 const OPEN_PACKS: usize = 192;
 /// What is read at once where objects are read one after the other.
 const WINDOW: usize = 64 << 10;
-/// They are one after the other if no more than this is between them.
+/// They are one after the other if no more than this is between one and the next.
 const GAP: u64 = 16 << 10;
 
 /// Reads objects, each of which is verified against its id.
@@ -35,6 +35,8 @@ struct OpenPack {
     /// What was read of it last, and from where.
     window_at: u64,
     window: Vec<u8>,
+    /// Where the last object ended that was asked for.
+    end: u64,
 }
 
 impl<'a> Objects<'a> {
@@ -202,7 +204,7 @@ impl<'a> Objects<'a> {
                     Code::NotFound => Error::new(Code::NotFound, format!("{} is gone", path())),
                     _ => e,
                 })?;
-                OpenPack { id: place.pack, file, window_at: 0, window: Vec::new() }
+                OpenPack { id: place.pack, file, window_at: 0, window: Vec::new(), end: 0 }
             }
         };
         if open.len() == OPEN_PACKS {
@@ -244,10 +246,8 @@ impl OpenPack {
         let range = match in_window(self) {
             Some(range) => range,
             None => {
-                // What delta after delta rests on is scattered, unless it is all of a table that is read.
-                let goes_on = offset
-                    .checked_sub(self.window_at)
-                    .is_some_and(|gap| gap <= self.window.len() as u64 + GAP);
+                // What delta after delta rests on is scattered, and so is what an increment changes.
+                let goes_on = offset.checked_sub(self.end).is_some_and(|gap| gap <= GAP);
                 let wanted = if ahead && goes_on { len.max(WINDOW) } else { len };
                 self.window = self.file.read_at(offset, wanted)?;
                 if self.window.len() < len {
@@ -260,6 +260,7 @@ impl OpenPack {
         if range.len() < len {
             return Err(Error::damaged("the pack is cut off"));
         }
+        self.end = offset + len as u64;
         use_it(&self.window[range])
     }
 }

@@ -105,12 +105,12 @@ pub(super) fn run(
         Some(snapshot) => read_parent(&watched, snapshot),
         None => Err(Stop::Scan("first snapshot")),
     };
-    let stock = || Ok::<_, Error>(Stock::open(vault, "prepare")?.compressing(compression));
+    let stock = || Stock::over(vault, "prepare", objects.index().beside()).compressing(compression);
     let done = match (known, full_scan) {
         (Err(Stop::Fail(e)), _) => return Err(e),
         // What cannot be read of the parent is not needed.
         (Err(_), Some(reason)) => return Ok(all_scanned(tables, reason)),
-        (Ok(known), _) => all(stock()?, store, &known, tables, &watched, progress),
+        (Ok(known), _) => all(stock(), store, &known, tables, &watched, progress),
         (Err(stop), None) => Err(stop),
     };
     let done = match (done, full_scan) {

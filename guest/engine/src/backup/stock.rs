@@ -18,7 +18,17 @@ pub(crate) struct Stock<'a> {
 
 impl<'a> Stock<'a> {
     pub(crate) fn open(vault: &'a dyn Vault, label: impl Into<String>) -> Result<Self> {
-        Ok(Self { index: Index::open(vault)?, packer: Packer::new(vault, label), bytes_added: 0 })
+        Ok(Self::over(vault, label, Index::open(vault)?))
+    }
+
+    /// The same, with what this index lists.
+    pub(crate) fn over(vault: &'a dyn Vault, label: impl Into<String>, index: Index<'a>) -> Self {
+        Self { index, packer: Packer::new(vault, label), bytes_added: 0 }
+    }
+
+    /// What was there already.
+    pub(crate) fn index(&self) -> &Index<'a> {
+        &self.index
     }
 
     /// The same for one of so many parts, which may all be at work at once.
@@ -41,23 +51,21 @@ impl<'a> Stock<'a> {
 
 impl Stock<'_> {
     fn keep(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<Id> {
-        if self.index.is_empty() {
-            // All is new, so the id need not be known before; the packer derives it from the stored form.
-            let (id, added) = self.packer.add(kind, content, None)?;
-            self.bytes_added += added;
-            return Ok(id);
+        if base.is_some() || self.index.is_empty() {
+            // It is likely to be new, so the id need not be known before; the packer derives it from the stored form.
+            let index = &self.index;
+            let wanted = |id: &Id| Ok(index.is_empty() || index.has(id)? == Has::Nothing);
+            if let (id, Some(added)) = self.packer.add_if(kind, content, base, wanted)? {
+                self.bytes_added += added;
+                return Ok(id);
+            }
         }
         let id = kind.id_of(content);
-        if self.packer.holds(&id) {
+        if self.packer.holds(&id) || self.index.has(&id)? == Has::All {
             return Ok(id);
         }
-        let base = match self.index.has(&id)? {
-            Has::All => return Ok(id),
-            // Of two places of an object the one where it is stored whole counts.
-            Has::NotItsBase => None,
-            Has::Nothing => base,
-        };
-        let (stored, added) = self.packer.add(kind, content, base)?;
+        // Of two places of an object the one where it is stored whole counts.
+        let (stored, added) = self.packer.add(kind, content, None)?;
         if stored != id {
             return Err(Error::new(
                 Code::Other,

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::script::Script;
 use crate::error::Result;
 use crate::id::Kind;
+use crate::object::equal;
 use crate::tree::item::Items;
 use crate::tree::node::Ref;
 
@@ -19,10 +20,10 @@ const RUN: usize = 4;
 pub(crate) fn diff(kind: Kind, old: &[u8], new: &[u8]) -> Vec<u8> {
     let (mut old, mut new) = (frames(kind, old), frames(kind, new));
     let mut script = Script::default();
-    let first = old.iter().zip(&new).take_while(|(a, b)| a.bytes == b.bytes).count();
+    let first = old.iter().zip(&new).take_while(|(a, b)| equal(a.bytes, b.bytes)).count();
     script.keep(len(&old[..first]));
     (old, new) = (old.split_off(first), new.split_off(first));
-    let last = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a.bytes == b.bytes).count();
+    let last = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| equal(a.bytes, b.bytes)).count();
     let suffix = len(&old[old.len() - last..]);
     old.truncate(old.len() - last);
     new.truncate(new.len() - last);
@@ -33,7 +34,7 @@ pub(crate) fn diff(kind: Kind, old: &[u8], new: &[u8]) -> Vec<u8> {
     let (mut old_at, mut new_at) = (0, 0);
     for (at, frame) in new.iter().enumerate() {
         let same = places.get(&xxh3_64(frame.bytes)).copied();
-        if let Some(same) = same.filter(|same| *same >= old_at && old[*same].bytes == frame.bytes) {
+        if let Some(same) = same.filter(|same| *same >= old_at && equal(old[*same].bytes, frame.bytes)) {
             gap(&old[old_at..same], &new[new_at..at], &mut script);
             script.keep(frame.bytes.len());
             (old_at, new_at) = (same + 1, at + 1);

@@ -79,8 +79,8 @@ pub(crate) struct Index<'a> {
     /// How many blocks of each file were read, and how many bytes are held.
     looks: RefCell<Vec<u32>>,
     held: Cell<u64>,
-    /// Made once so many files were searched that it pays.
-    directory: RefCell<Option<Rc<Directory>>>,
+    /// Made once so many files were searched that it pays; for all that are over the same files.
+    directory: Rc<RefCell<Option<Rc<Directory>>>>,
     all_looks: Cell<u64>,
     /// It is one of many that share some memory: there is no room for a directory.
     one_of_many: bool,
@@ -126,13 +126,19 @@ impl<'a> Index<'a> {
             blocks: RefCell::default(),
             looks: RefCell::default(),
             held: Cell::default(),
-            directory: RefCell::new(directory),
+            directory: Rc::new(RefCell::new(directory)),
             all_looks: Cell::default(),
             one_of_many: false,
             last: Cell::new(None),
             unpaid: Cell::default(),
             loose: RefCell::new(None),
         }
+    }
+
+    /// Another one over the same files, of which neither holds anything twice.
+    pub(crate) fn beside(&self) -> Self {
+        let directory = Rc::clone(&self.directory);
+        Self { directory, damage: self.damage.clone(), ..Self::of(self.vault, self.files.clone(), None) }
     }
 
     /// It is one of many that share some memory, and holds little.
@@ -182,7 +188,8 @@ impl<'a> Index<'a> {
         self.blocks.borrow_mut().clear();
         self.looks.borrow_mut().clear();
         self.broken.borrow_mut().clear();
-        *self.directory.borrow_mut() = None;
+        // Of other files than those of another.
+        self.directory = Rc::default();
         *self.loose.borrow_mut() = None;
         Ok(())
     }

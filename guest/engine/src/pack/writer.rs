@@ -73,10 +73,27 @@ impl<'a> Packer<'a> {
     /// Adds an object, unless the pack at hand holds it; its id, and how many bytes it takes. Where there is a base, it may
     /// be stored as a delta of that.
     pub(crate) fn add(&mut self, kind: Kind, content: &[u8], base: Option<&Base>) -> Result<(Id, u64)> {
+        self.add_if(kind, content, base, |_| Ok(true)).map(|(id, added)| (id, added.unwrap_or_default()))
+    }
+
+    /// The same, if it is wanted once its id is known; `None` if it is not.
+    pub(crate) fn add_if(
+        &mut self,
+        kind: Kind,
+        content: &[u8],
+        base: Option<&Base>,
+        wanted: impl FnOnce(&Id) -> Result<bool>,
+    ) -> Result<(Id, Option<u64>)> {
         let open = self.open()?;
         let start = open.buffer.len();
         let (id, mark) = open.encoder.encode(kind, content, base, &mut open.buffer)?;
-        Ok((id, self.added(id, mark, start)?))
+        match wanted(&id) {
+            Ok(true) => Ok((id, Some(self.added(id, mark, start)?))),
+            unwanted => {
+                open.buffer.truncate(start);
+                unwanted.map(|_| (id, None))
+            }
+        }
     }
 
     /// Adds an object as it is stored elsewhere, unless the pack at hand holds it; how many bytes it takes. What is added
