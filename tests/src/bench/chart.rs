@@ -90,7 +90,7 @@ impl Display for Chart {
             WIDTH - 1.0,
             height - 1.0
         )?;
-        write!(f, "{body}</svg>\n")
+        writeln!(f, "{body}</svg>")
     }
 }
 

@@ -198,22 +198,19 @@ mod tests {
         ] {
             samples.of("data", peer).record(case, &Measured { seconds, ..Measured::default() });
         }
-        let shown: Vec<(Case, Vec<(&str, f64, bool)>)> = samples
-            .cases("data")
-            .into_iter()
-            .map(|(case, taken)| {
-                (
-                    case,
-                    taken.iter().map(|taken| (taken.peer, taken.series.median(), taken.full_copy)).collect(),
-                )
-            })
-            .collect();
+        let cases = samples.cases("data");
+        let shown = cases.iter().flat_map(|(case, taken)| {
+            taken.iter().map(|taken| (*case, taken.peer, taken.series.median(), taken.full_copy))
+        });
+        let shown: Vec<_> = shown.collect();
         assert_eq!(
             shown,
             [
-                (Case::First, vec![("cp", 2.0, false), ("ours", 3.0, false)]),
-                (Case::OneRow, vec![("ours", 1.0, false), ("cp", 2.0, true)]),
-                (Case::Verify, vec![("ours", 4.0, false)]),
+                (Case::First, "cp", 2.0, false),
+                (Case::First, "ours", 3.0, false),
+                (Case::OneRow, "ours", 1.0, false),
+                (Case::OneRow, "cp", 2.0, true),
+                (Case::Verify, "ours", 4.0, false),
             ]
         );
     }
