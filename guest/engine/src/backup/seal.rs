@@ -157,8 +157,8 @@ pub(super) fn complete(
 }
 
 /// The sum of what a plan and receipts say, which may be anything.
-fn sum(counts: impl Iterator<Item = u64>) -> Result<u64> {
-    let sum = counts.fold(Some(0u64), |sum, count| sum?.checked_add(count));
+fn sum(mut counts: impl Iterator<Item = u64>) -> Result<u64> {
+    let sum = counts.try_fold(0u64, u64::checked_add);
     sum.ok_or_else(|| Error::invalid("the plan and the receipts count more than a snapshot can hold"))
 }
 
