@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 use clap_complete::Shell;
 use strongroom_command::{Session, command_line};
 
@@ -40,6 +41,14 @@ pub(crate) struct Man {
 pub(crate) fn completions(args: &Completions) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command_line::<Native>(), NAME, &mut script);
+    if args.shell == Shell::Fish {
+        // clap_complete knows the values of options only; here fish would offer files.
+        let shells = Shell::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        writeln!(
+            script,
+            "complete -c {NAME} -n \"__fish_{NAME}_using_subcommand completions\" -f -a \"{shells}\""
+        )?;
+    }
     print(&script)
 }
 

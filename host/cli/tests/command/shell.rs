@@ -5,18 +5,23 @@ use std::process::{Command, Stdio};
 
 use crate::place::Place;
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 22] = [
     "backup",
     "cat",
     "completions",
     "component",
     "demo",
+    "diff",
     "drill",
+    "export",
     "forget",
     "get",
+    "import",
     "man",
     "policy",
     "prune",
+    "repair",
+    "report",
     "restore",
     "run",
     "snapshots",
@@ -39,6 +44,27 @@ fn every_shell_learns_every_verb_and_takes_the_script() {
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{shell} does not take its script");
     }
+}
+
+#[test]
+fn fish_completes_verbs_options_and_shells() {
+    let place = Place::empty();
+    std::fs::write(place.path("script"), place.ok("completions fish")).unwrap();
+    let complete = |line: &str| {
+        let program = format!("source ./script; complete -C '{line}'");
+        let fish =
+            Command::new("fish").args(["--no-config", "-c", &program]).current_dir(place.path(".")).output();
+        fish.map(|ran| String::from_utf8(ran.stdout).unwrap())
+    };
+    // The first word of a line is what is offered.
+    let offers =
+        |offered: &str, word: &str| offered.lines().any(|line| line.split_whitespace().next() == Some(word));
+    let Ok(verbs) = complete("strongroom re") else { return };
+    assert!(offers(&verbs, "restore"), "{verbs}");
+    let options = complete("strongroom forget --keep-").unwrap();
+    assert!(offers(&options, "--keep-daily"), "{options}");
+    let shells = complete("strongroom completions ").unwrap();
+    assert!(offers(&shells, "zsh") && !offers(&shells, "script"), "{shells}");
 }
 
 #[test]
