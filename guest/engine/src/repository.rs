@@ -53,8 +53,10 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
         return Err(Error::new(
             Code::NewerFormat,
             format!(
-                "the repository has format {}, and this version reads up to {FORMAT}; use a newer Strongroom",
-                about.version
+                "the repository has format {}, that of a later version, and this one reads up to {FORMAT}; use a \
+                 newer Strongroom. If none has ever written here, {FILE} is damaged: write {}",
+                about.version,
+                self::about().trim_end()
             ),
         ));
     }
