@@ -91,6 +91,27 @@ fn a_prune_keeps_the_copy_that_is_sound_wherever_it_lies() {
 }
 
 #[test]
+fn an_index_that_is_made_again_leads_to_the_copy_that_is_sound() {
+    let (vault, other, store) = twice();
+    for (spoils, sound) in [(&vault, &other), (&other, &vault)] {
+        for path in files(spoils, "packs").into_iter().filter(|path| sound.get(path).is_none()) {
+            for (_, at, len) in objects(&spoils.get(&path).unwrap()) {
+                let both = vault.deep_clone();
+                for path in files(&other, "packs") {
+                    both.put(&path, other.get(&path).unwrap());
+                }
+                files(&vault, "index").iter().for_each(|path| both.remove(path).unwrap());
+                spoil(&both, &path, at, len);
+                backup(&both, &store, "y", 1);
+                for name in ["x", "y"] {
+                    assert!(restore(&both, name).unwrap() == store.tables, "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn copies_that_no_index_lists_are_kept_if_they_are_the_sound_ones() {
     // Two tables of equal content, copied at once: what they share is stored twice and listed once.
     let mut random = Random(3);
