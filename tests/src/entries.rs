@@ -109,17 +109,24 @@ pub fn compact(database: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The rows that a change of `count` rows gives new values, and these. A row may come up twice, with the same value.
+pub fn changed(raw: &Path, count: u64) -> Result<impl Iterator<Item = ([u8; KEY], [u8; VALUE])>> {
+    let entries = std::fs::metadata(raw)?.len() / ENTRY as u64;
+    Ok((0..count).map(move |n| {
+        let key = key(mix(n ^ count << 32) % entries);
+        (key, value(&key, count))
+    }))
+}
+
 /// Gives `count` rows spread over the table new values, in one transaction. The file is compact again afterwards, so
 /// that nobody has to read past the room that redb made for it.
 pub fn change(database: &Path, raw: &Path, count: u64) -> Result<()> {
-    let entries = std::fs::metadata(raw)?.len() / ENTRY as u64;
     let mut db = Database::open(database)?;
     let write = db.begin_write()?;
     {
         let mut table = write.open_table(TABLE)?;
-        for n in 0..count {
-            let key = key(mix(n ^ count << 32) % entries);
-            table.insert(&key[..], &value(&key, count)[..])?;
+        for (key, value) in changed(raw, count)? {
+            table.insert(&key[..], &value[..])?;
         }
     }
     write.commit()?;

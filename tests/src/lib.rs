@@ -7,10 +7,12 @@ pub mod copies;
 pub mod entries;
 pub mod files;
 pub mod guests;
+pub mod increments;
 pub mod large;
 #[cfg(unix)]
 pub mod profile;
 pub mod real;
 pub mod steps;
 pub mod strongroom_process;
+pub mod target;
 pub mod tools;

@@ -82,6 +82,10 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
             println!("{}", Repository::at(path(0)?)?.snapshots()?.snapshots.len());
             Ok(())
         }
+        "tables" => {
+            println!("{}", Repository::at(path(0)?)?.tables("latest")?.len());
+            Ok(())
+        }
         "many-snapshots" => many_snapshots(path(0)?, number(1)?),
         // The entries of the benchmark.
         "raw" => entries::write_raw(path(0)?, number(1)?),
@@ -98,6 +102,7 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
             Ok(())
         }
         "sqlite" | "lmdb" | "rocksdb" => as_text(path(0)?, name),
+        "rocksdb-changes" => changes_for_rocksdb(path(0)?, number(1)?),
         // Large databases, and single large values.
         "large" => large::make(path(0)?, number(1)?, number(2)?),
         "read-natively" => large::read(path(0)?),
@@ -141,7 +146,6 @@ fn many_snapshots(dir: &Path, count: u64) -> Result<()> {
 /// The entries as the peers' own tools load them, on the standard output.
 fn as_text(raw: &Path, peer: &str) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let map = std::fs::metadata(raw)?.len() * 4 + (64 << 20);
     match peer {
         "sqlite" => writeln!(out, "CREATE TABLE entries(k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID; BEGIN;")?,
@@ -164,6 +168,20 @@ fn as_text(raw: &Path, peer: &str) -> Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// A change of the entries, as RocksDB's own tool loads them.
+fn changes_for_rocksdb(raw: &Path, count: u64) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+    for (key, value) in entries::changed(raw, count)? {
+        writeln!(out, "0x{} ==> 0x{}", hex(&key), hex(&value))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Opens a database without a cache of note, as a backup does.

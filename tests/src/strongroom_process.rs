@@ -108,6 +108,11 @@ impl Strongroom {
         self.verb([&"verify", &"--read-data"], repository, ("verify", &[repository]))
     }
 
+    /// Lists the tables of the latest snapshot.
+    pub fn tables(&self, repository: &Path) -> Result<Command> {
+        self.verb([&"tables", &"latest"], repository, ("tables", &[repository]))
+    }
+
     /// Lists the snapshots.
     pub fn snapshots(&self, repository: &Path) -> Result<Command> {
         self.verb([&"snapshots"], repository, ("snapshots", &[repository]))

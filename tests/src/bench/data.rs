@@ -49,28 +49,36 @@ impl Data {
             run(step("compact")?.arg(to))?;
             Ok(())
         })?;
-        let changed = |name: &str, from: &Path, rows: u64| {
-            work.kept(&format!("{prefix}-{name}.redb"), |to| {
-                std::fs::copy(from, to)?;
-                run(step("change")?.arg(to).arg(&raw).arg(rows.to_string()))?;
+        let mut changes = Vec::new();
+        let mut from = base.clone();
+        for (case, name) in [
+            (Case::OneRow, "one-row"),
+            (Case::ThousandRows, "thousand-rows"),
+            (Case::TenThousandRows, "ten-thousand-rows"),
+        ] {
+            let rows = case.rows().unwrap_or(0).to_string();
+            let changed = work.kept(&format!("{prefix}-{name}.redb"), |to| {
+                std::fs::copy(&from, to)?;
+                run(step("change")?.arg(to).arg(&raw).arg(rows))?;
                 Ok(())
-            })
-        };
-        let one = changed("one-row", &base, 1)?;
-        let thousand = changed("thousand-rows", &one, 1000)?;
+            })?;
+            changes.push((case, changed.clone()));
+            from = changed;
+        }
         let file = std::fs::metadata(&base)?.len() as f64 / 1e6;
         let bytes = count * entries::ENTRY as u64;
         Ok(Self {
             name: ENTRIES,
             described: format!(
-                "{count} entries of {}-byte keys and {}-byte values, half random ({:.1} MB); as a compacted redb file \
+                "{} entries of {}-byte keys and {}-byte values, half random ({:.1} MB); as a compacted redb file \
                  {file:.1} MB",
+                grouped(count),
                 entries::KEY,
                 entries::VALUE,
                 bytes as f64 / 1e6
             ),
             base,
-            changes: vec![(Case::OneRow, one), (Case::ThousandRows, thousand)],
+            changes,
             bytes: Some(bytes),
             raw: Some(raw),
             prefix,
@@ -95,7 +103,7 @@ impl Data {
         })?;
         let counts = crate::real::counts(&base)?;
         let counts: Vec<String> =
-            counts.iter().map(|(table, entries)| format!("`{table}` {entries}")).collect();
+            counts.iter().map(|(table, entries)| format!("`{table}` {}", grouped(*entries))).collect();
         Ok(Self {
             name: REAL,
             described: format!("a redb file of {:.1} MB: {}", metadata.len() as f64 / 1e6, counts.join(", ")),
@@ -119,9 +127,30 @@ impl Data {
 }
 
 /// The same file at another path, without a copy where that can be had: nobody writes to it.
-fn same(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn same(from: &Path, to: &Path) -> Result<()> {
     if std::fs::hard_link(from, to).is_err() {
         std::fs::copy(from, to)?;
     }
     Ok(())
+}
+
+/// A number with its thousands apart.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (first, rest) = digits.split_at(first);
+    let groups = (0..rest.len()).step_by(3).filter_map(|at| rest.get(at..at + 3));
+    let groups: Vec<&str> = Some(first).filter(|first| !first.is_empty()).into_iter().chain(groups).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let shown = [0, 12, 999, 1000, 50_000, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "12", "999", "1,000", "50,000", "1,234,567"]);
+    }
 }

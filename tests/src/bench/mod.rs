@@ -1,16 +1,18 @@
 //! The benchmark: Strongroom and its peers on the same entries, on one machine, in one run.
 
+mod chart;
 mod data;
 mod machine;
+mod panels;
 mod peers;
 mod report;
 mod samples;
 mod targets;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use data::Data;
 pub(crate) use machine::Machine;
@@ -34,10 +36,18 @@ pub struct Options {
     pub only: Vec<String>,
     /// JSON instead of Markdown.
     pub json: bool,
+    /// Where a chart is drawn, if anywhere.
+    pub svg: Option<PathBuf>,
 }
 
 /// Measures, and prints what came of it. Whether nothing failed.
 pub fn run(options: &Options) -> Result<bool> {
+    if let Some(dir) = options.svg.as_deref().and_then(Path::parent)
+        && !dir.as_os_str().is_empty()
+        && !dir.is_dir()
+    {
+        bail!("there is no directory {} for the chart", dir.display());
+    }
     let work = Work::new(&options.work)?;
     let before = Machine::look(work.dir())?;
     let mut samples = Samples::default();
@@ -58,6 +68,9 @@ pub fn run(options: &Options) -> Result<bool> {
             eprintln!("bench: {peer}: {e:#}");
             failed.push(format!("{peer}: {e:#}"));
         };
+        for peer in taking.iter().filter(|peer| peer.copies_everything()) {
+            samples.copies_everything(peer.name());
+        }
         taking.retain_mut(|peer| {
             eprintln!("bench: {}: preparing {}", data.name, peer.name());
             peer.prepare(&work, data).map_err(|e| fail(peer.name(), e)).is_ok()
@@ -89,6 +102,10 @@ pub fn run(options: &Options) -> Result<bool> {
         println!("{}", serde_json::to_string_pretty(&report.json())?);
     } else {
         print!("{}", report.markdown());
+    }
+    if let Some(svg) = &options.svg {
+        let drawn = std::fs::write(svg, report.chart().to_string());
+        drawn.with_context(|| format!("cannot write {}", svg.display()))?;
     }
     Ok(report.failed.is_empty())
 }

@@ -1,9 +1,9 @@
 //! What was measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that was done once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Measured {
     pub(super) seconds: f64,
     /// Bytes of files that are new or changed.
@@ -24,10 +24,12 @@ pub(super) enum Case {
     Unchanged,
     OneRow,
     ThousandRows,
+    TenThousandRows,
     OnePercent,
     Restore,
     Verify,
-    List,
+    Snapshots,
+    Tables,
 }
 
 impl Case {
@@ -38,11 +40,28 @@ impl Case {
             Self::Unchanged => "Second backup, nothing changed",
             Self::OneRow => "One row changed",
             Self::ThousandRows => "1,000 random rows changed",
+            Self::TenThousandRows => "10,000 random rows changed",
             Self::OnePercent => "1 % of the files changed",
             Self::Restore => "Restore to a new database, synced",
             Self::Verify => "Verify, reading all data",
-            Self::List => "List a repository of 1,000 snapshots",
+            Self::Snapshots => "List a repository of 1,000 snapshots",
+            Self::Tables => "List the tables of the newest of 1,000 snapshots",
         }
+    }
+
+    /// How many rows were changed for it.
+    pub(super) fn rows(self) -> Option<u64> {
+        match self {
+            Self::OneRow => Some(1),
+            Self::ThousandRows => Some(1000),
+            Self::TenThousandRows => Some(10_000),
+            _ => None,
+        }
+    }
+
+    /// Whether most of the data is backed up already.
+    pub(super) fn is_increment(self) -> bool {
+        self.rows().is_some() || self == Self::Unchanged || self == Self::OnePercent
     }
 }
 
@@ -87,7 +106,20 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 
 /// All series, by data, case and peer.
 #[derive(Debug, Default)]
-pub(super) struct Samples(BTreeMap<(String, Case), Vec<(String, Series)>>);
+pub(super) struct Samples {
+    series: BTreeMap<(String, Case), Vec<(String, Series)>>,
+    /// Peers whose every backup is a copy of everything.
+    copying: BTreeSet<&'static str>,
+}
+
+/// What one peer took for a case.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken<'s> {
+    pub(super) peer: &'s str,
+    pub(super) series: &'s Series,
+    /// Whether it is the peer's first backup, because an increment would be the same once more.
+    pub(super) full_copy: bool,
+}
 
 impl Samples {
     /// Takes what one peer measures on one kind of data.
@@ -95,19 +127,29 @@ impl Samples {
         Recorder { samples: self, data, peer }
     }
 
+    /// Notes that this peer has no increments.
+    pub(super) fn copies_everything(&mut self, peer: &'static str) {
+        self.copying.insert(peer);
+    }
+
     /// The cases of a kind of data, each with the peers in order of their medians.
-    pub(super) fn cases(&self, data: &str) -> Vec<(Case, Vec<(&str, &Series)>)> {
-        let of_data = self.0.iter().filter(|((of, _), _)| of == data);
+    pub(super) fn cases(&self, data: &str) -> Vec<(Case, Vec<Taken<'_>>)> {
+        let of_data = self.series.iter().filter(|((of, _), _)| of == data);
         let sorted = of_data.map(|((_, case), peers)| {
-            let mut peers: Vec<_> = peers.iter().map(|(peer, series)| (peer.as_str(), series)).collect();
-            peers.sort_by(|a, b| a.1.median().total_cmp(&b.1.median()));
+            let taken = peers.iter().map(|(peer, series)| Taken { peer, series, full_copy: false });
+            let copying = self.copying.iter().filter(|_| case.is_increment()).filter_map(|peer| {
+                let series = self.get(data, Case::First, peer)?;
+                Some(Taken { peer, series, full_copy: true })
+            });
+            let mut peers: Vec<_> = taken.chain(copying).collect();
+            peers.sort_by(|a, b| a.series.median().total_cmp(&b.series.median()));
             (*case, peers)
         });
         sorted.collect()
     }
 
     pub(super) fn get(&self, data: &str, case: Case, peer: &str) -> Option<&Series> {
-        let peers = self.0.get(&(data.to_owned(), case))?;
+        let peers = self.series.get(&(data.to_owned(), case))?;
         peers.iter().find(|(of, _)| of == peer).map(|(_, series)| series)
     }
 }
@@ -121,7 +163,7 @@ pub(super) struct Recorder<'s> {
 
 impl Recorder<'_> {
     pub(super) fn record(&mut self, case: Case, measured: &Measured) {
-        let peers = self.samples.0.entry((self.data.to_owned(), case)).or_default();
+        let peers = self.samples.series.entry((self.data.to_owned(), case)).or_default();
         if !peers.iter().any(|(of, _)| of == self.peer) {
             peers.push((self.peer.to_owned(), Series::default()));
         }
@@ -142,5 +184,34 @@ mod tests {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn an_increment_of_what_has_none_is_its_first_backup() {
+        let mut samples = Samples::default();
+        samples.copies_everything("cp");
+        for (peer, case, seconds) in [
+            ("cp", Case::First, 2.0),
+            ("ours", Case::First, 3.0),
+            ("ours", Case::OneRow, 1.0),
+            ("ours", Case::Verify, 4.0),
+        ] {
+            samples.of("data", peer).record(case, &Measured { seconds, ..Measured::default() });
+        }
+        let cases = samples.cases("data");
+        let shown = cases.iter().flat_map(|(case, taken)| {
+            taken.iter().map(|taken| (*case, taken.peer, taken.series.median(), taken.full_copy))
+        });
+        let shown: Vec<_> = shown.collect();
+        assert_eq!(
+            shown,
+            [
+                (Case::First, "cp", 2.0, false),
+                (Case::First, "ours", 3.0, false),
+                (Case::OneRow, "ours", 1.0, false),
+                (Case::OneRow, "cp", 2.0, true),
+                (Case::Verify, "ours", 4.0, false),
+            ]
+        );
     }
 }

@@ -8,7 +8,7 @@ use strongroom_tests::{bench, steps};
 const HELP: &str = "\
 Measures Strongroom and its peers on the same entries, in one run, and prints a Markdown table.
 
-Usage: bench [--rounds 5] [--entries 1000000] [--real DB] [--only NAME]... [--work DIR] [--json]
+Usage: bench [--rounds 5] [--entries 1000000] [--real DB] [--only NAME]... [--work DIR] [--json] [--svg FILE]
 
   --rounds N    how often each thing is done, all in turn; the medians count
   --entries N   how many entries of 32-byte keys and 200-byte values
@@ -17,6 +17,7 @@ Usage: bench [--rounds 5] [--entries 1000000] [--real DB] [--only NAME]... [--wo
   --work DIR    where all is written, on the disk that is to be measured; by default beside the build's output. What
                 takes time to make is kept there
   --json        JSON instead of Markdown
+  --svg FILE    also draws a chart of it
 
 Strongroom is measured by its command, which is built first if cargo runs this program; if there is none beside this
 program, through its library. Peers that are not on this machine are named with how to get them; nothing is installed.";
@@ -35,6 +36,7 @@ fn main() -> Result<ExitCode> {
         work,
         only,
         json: args.flag("--json"),
+        svg: args.path("--svg")?,
     };
     args.done()?;
     let whole = bench::run(&options).context("the benchmark failed")?;

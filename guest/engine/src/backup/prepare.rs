@@ -34,7 +34,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));
     }
     let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
-    let seq = parent.map_or(0, |parent| parent.seq) + 1;
+    let seq = parent.map_or(0, |parent| parent.seq).saturating_add(1);
     let facts = Facts { source: &job.source, time: job.time, position, seq };
     let name = settle_name(vault, there, &job.name, facts)?;
 

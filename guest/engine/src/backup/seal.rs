@@ -123,8 +123,8 @@ pub(super) fn complete(
     let mut labels = store.notes()?;
     labels.extend(state.summary.map(|summary| ("changes".to_owned(), summary)));
     let (packs, bytes_added) = stock.finish()?;
-    let bytes_added = bytes_added + state.bytes_added;
-    let bytes_added = bytes_added + copied.iter().map(|receipt| receipt.bytes_added).sum::<u64>();
+    let copied_bytes = copied.iter().map(|receipt| receipt.bytes_added);
+    let bytes_added = sum(copied_bytes.chain([bytes_added, state.bytes_added]))?;
     let copied = copied.iter().flat_map(|receipt| &receipt.packs);
     let packs: Vec<_> = copied.chain(&state.packs).chain(&packs).copied().collect();
     if !packs.is_empty() {
@@ -142,8 +142,8 @@ pub(super) fn complete(
         position: state.position,
         tables: tables.len() as u32,
         tables_left_out: state.left_out,
-        entries: tables.iter().map(|table| table.entries).sum(),
-        bytes: tables.iter().map(|table| table.bytes).sum(),
+        entries: sum(tables.iter().map(|table| table.entries))?,
+        bytes: sum(tables.iter().map(|table| table.bytes))?,
         bytes_added,
         labels,
         root,
@@ -154,6 +154,12 @@ pub(super) fn complete(
     let (name, newest, is_newest) = (snapshot.name.clone(), state.newest, state.is_newest);
     let state = to_bytes("draft", &DraftState { name, newest, is_newest })?;
     Ok(Draft { snapshot, state })
+}
+
+/// The sum of what a plan and receipts say, which may be anything.
+fn sum(mut counts: impl Iterator<Item = u64>) -> Result<u64> {
+    let sum = counts.try_fold(0u64, u64::checked_add);
+    sum.ok_or_else(|| Error::invalid("the plan and the receipts count more than a snapshot can hold"))
 }
 
 /// Makes new packs known, and puts small files together where there are many. What is put together is in the new index

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Put;
-use super::node::{Ref, Root};
-use super::rank::CEILING;
-use crate::error::Result;
+use super::node::{LEVEL_MAX, Ref, Root, Sums};
+use super::rank::{CEILING, RANK_MAX};
+use crate::error::{Error, Result};
 use crate::id::Tree;
 
 /// Takes references to leaves in order and makes of them the nodes above.
@@ -99,13 +99,10 @@ impl Spine {
         let kind = self.tree.kind(self.level(at));
         let level = &mut self.levels[at];
         let Some(last) = level.items.last() else { return Ok(()) };
-        let node = Ref {
-            id: out.put(kind, &level.content)?,
-            items: level.items.len() as u32,
-            entries: level.items.iter().map(|item| item.entries).sum(),
-            bytes: level.items.iter().map(|item| item.bytes).sum(),
-            rank: last.rank,
-        };
+        let sums = Sums::of_nodes(&level.items);
+        let Sums { items, entries, bytes } =
+            sums.ok_or_else(|| Error::invalid("a table is said to have more than can be counted"))?;
+        let node = Ref { id: out.put(kind, &level.content)?, items, entries, bytes, rank: last.rank };
         level.content.clear();
         level.items.clear();
         (level.closed, level.below_others) = (false, true);
@@ -121,6 +118,11 @@ impl Spine {
 
     /// Goes on with a part that was cut elsewhere.
     pub(crate) fn join(&mut self, part: &Edges, out: &mut dyn Put) -> Result<()> {
+        let mut nodes = part.0.iter().flat_map(|edge| edge.left.iter().chain(&edge.right));
+        let is_none = |node: &Ref| node.items == 0 || node.entries == 0 || node.rank > RANK_MAX;
+        if part.0.len() > usize::from(LEVEL_MAX) || nodes.any(is_none) {
+            return Err(Error::invalid("a part tells of nodes that cannot be"));
+        }
         self.join_level(0, part, out)
     }
 

@@ -59,6 +59,10 @@ impl Peer for Bbolt {
         self.way
     }
 
+    fn copies_everything(&self) -> bool {
+        true
+    }
+
     fn once(&self) -> bool {
         self.way == SEED
     }

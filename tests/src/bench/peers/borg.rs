@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::Peer;
+use super::{Peer, and_sync};
 use crate::bench::data::Data;
 use crate::bench::samples::{Case, Recorder};
 use crate::bench::work::Work;
@@ -40,17 +40,24 @@ impl Peer for Borg {
         child::run(&mut borg(work, &repository, &["init", "--encryption", "none"], ""))?;
         let app = data.at_path(work, &data.base)?;
         let mut number = 0;
-        let mut backup = |case| -> Result<()> {
+        let mut backup = |case, samples: &mut Recorder<'_>| -> Result<()> {
             number += 1;
             let mut create = borg(work, &repository, &["create"], &format!("::a{number}"));
             samples.record(case, &work.measure(create.arg(&app), &repository)?);
             Ok(())
         };
-        backup(Case::First)?;
-        backup(Case::Unchanged)?;
+        backup(Case::First, samples)?;
+        backup(Case::Unchanged, samples)?;
+        let mut verify = borg(work, &repository, &["check", "--verify-data"], "");
+        samples.record(Case::Verify, &work.measure(&mut verify, &repository)?);
+        let restored = work.scratch("borg-restored");
+        std::fs::create_dir(&restored)?;
+        let mut restore = borg(work, &repository, &["extract"], "::a2");
+        let mut restore = and_sync(restore.current_dir(&restored), &restored);
+        samples.record(Case::Restore, &work.measure(&mut restore, &restored)?);
         for (case, state) in &data.changes {
             data.at_path(work, state)?;
-            backup(*case)?;
+            backup(*case, samples)?;
         }
         Ok(())
     }

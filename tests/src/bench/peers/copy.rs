@@ -16,6 +16,10 @@ impl Peer for Copy {
         NAME
     }
 
+    fn copies_everything(&self) -> bool {
+        true
+    }
+
     fn takes(&self, _data: &Data) -> bool {
         true
     }

@@ -19,6 +19,10 @@ impl Peer for Lmdb {
         NAME
     }
 
+    fn copies_everything(&self) -> bool {
+        true
+    }
+
     fn prepare(&mut self, work: &Work, data: &Data) -> Result<()> {
         self.0 = load(work, data, "lmdb", |to| {
             std::fs::create_dir(to)?;

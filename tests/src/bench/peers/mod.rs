@@ -38,6 +38,11 @@ pub(super) trait Peer {
         data.raw.is_some()
     }
 
+    /// Whether each of its backups is a copy of everything, whatever has changed.
+    fn copies_everything(&self) -> bool {
+        false
+    }
+
     /// Whether one round must do, because it takes so long.
     fn once(&self) -> bool {
         false
@@ -118,6 +123,22 @@ fn shell(script: &str, paths: &[&Path]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-euc", script, "sh"]).args(paths).stdin(Stdio::null());
     command
+}
+
+/// The same command, and then a sync of what it wrote, for tools that leave that to the system.
+fn and_sync(command: &Command, written: &Path) -> Command {
+    let mut both = shell(r#"written="$1"; shift; "$@"; sync -f "$written""#, &[written]);
+    both.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => both.env(name, value),
+            None => both.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        both.current_dir(dir);
+    }
+    both
 }
 
 /// Loads the entries, as a step of this program prints them for a peer, into a database of its own that is kept.

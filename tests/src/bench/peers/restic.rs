@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::Peer;
+use super::{Peer, and_sync};
 use crate::bench::data::Data;
 use crate::bench::samples::{Case, Recorder};
 use crate::bench::work::Work;
@@ -35,20 +35,21 @@ impl Peer for Restic {
         let repository = work.scratch("restic");
         child::run(&mut restic(&repository, &["init"]))?;
         let app = data.at_path(work, &data.base)?;
-        let mut backup = |case| -> Result<()> {
+        let backup = |case, samples: &mut Recorder<'_>| -> Result<()> {
             samples.record(case, &work.measure(restic(&repository, &["backup"]).arg(&app), &repository)?);
             Ok(())
         };
-        backup(Case::First)?;
-        backup(Case::Unchanged)?;
-        for (case, state) in &data.changes {
-            data.at_path(work, state)?;
-            backup(*case)?;
-        }
+        backup(Case::First, samples)?;
+        backup(Case::Unchanged, samples)?;
         let (verify, restore) = (restic(&repository, &["check", "--read-data"]), work.scratch("restored"));
         samples.record(Case::Verify, &work.measure(&mut { verify }, &repository)?);
         let mut command = restic(&repository, &["restore", "latest", "--target"]);
-        samples.record(Case::Restore, &work.measure(command.arg(&restore), &restore)?);
+        let mut command = and_sync(command.arg(&restore), &restore);
+        samples.record(Case::Restore, &work.measure(&mut command, &restore)?);
+        for (case, state) in &data.changes {
+            data.at_path(work, state)?;
+            backup(*case, samples)?;
+        }
         Ok(())
     }
 }

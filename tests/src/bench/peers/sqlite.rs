@@ -19,6 +19,10 @@ impl Peer for Sqlite {
         NAME
     }
 
+    fn copies_everything(&self) -> bool {
+        true
+    }
+
     fn prepare(&mut self, work: &Work, data: &Data) -> Result<()> {
         self.0 = load(work, data, "sqlite", |to| {
             let mut load = Command::new("sqlite3");

@@ -58,26 +58,27 @@ impl Peer for Strongroom {
     fn round(&mut self, work: &Work, data: &Data, samples: &mut Recorder<'_>) -> Result<()> {
         let repository = work.scratch("strongroom");
         let app = data.at_path(work, &data.base)?;
-        let mut backup = |case| -> Result<()> {
+        let backup = |case, samples: &mut Recorder<'_>| -> Result<()> {
             samples.record(case, &work.measure(&mut self.process.backup(&app, &repository)?, &repository)?);
             Ok(())
         };
-        backup(Case::First)?;
-        backup(Case::Unchanged)?;
+        backup(Case::First, samples)?;
+        backup(Case::Unchanged, samples)?;
+        samples.record(Case::Verify, &work.measure(&mut self.process.verify(&repository)?, &repository)?);
+        let to = work.scratch("restored.redb");
+        samples.record(Case::Restore, &work.measure(&mut self.process.restore(&repository, &to)?, &to)?);
         for (case, state) in &data.changes {
             data.at_path(work, state)?;
-            backup(*case)?;
+            backup(*case, samples)?;
         }
         let uncompressed = work.scratch("uncompressed");
         data.at_path(work, &data.base)?;
         let mut backup = self.process.backup_uncompressed(&app, &uncompressed)?;
         samples.record(Case::FirstUncompressed, &work.measure(&mut backup, &uncompressed)?);
-        samples.record(Case::Verify, &work.measure(&mut self.process.verify(&repository)?, &repository)?);
-        let to = work.scratch("restored.redb");
-        samples.record(Case::Restore, &work.measure(&mut self.process.restore(&repository, &to)?, &to)?);
         if data.raw.is_some() {
             let many = Self::many(work)?;
-            samples.record(Case::List, &work.measure(&mut self.process.snapshots(&many)?, &many)?);
+            samples.record(Case::Snapshots, &work.measure(&mut self.process.snapshots(&many)?, &many)?);
+            samples.record(Case::Tables, &work.measure(&mut self.process.tables(&many)?, &many)?);
         }
         Ok(())
     }
