@@ -249,11 +249,12 @@ impl OpenPack {
                 // What delta after delta rests on is scattered, and so is what an increment changes.
                 let goes_on = offset.checked_sub(self.end).is_some_and(|gap| gap <= GAP);
                 let wanted = if ahead && goes_on { len.max(WINDOW) } else { len };
-                self.window = self.file.read_at(offset, wanted)?;
-                if self.window.len() < len {
-                    self.window = self.file.read(offset, len)?;
+                let mut window = self.file.read_at(offset, wanted)?;
+                if window.len() < len {
+                    window = self.file.read(offset, len)?;
                 }
-                self.window_at = offset;
+                // Together: after an error, bytes from elsewhere would pass for damage.
+                (self.window, self.window_at) = (window, offset);
                 0..len.min(self.window.len())
             }
         };
@@ -278,5 +279,47 @@ impl Bases for Objects<'_> {
 impl Get for Objects<'_> {
     fn get(&self, kind: Kind, node: &Ref) -> Result<Vec<u8>> {
         self.read(kind, node.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::delta::Mark;
+
+    /// A file of which reads give so many bytes at most, or fail.
+    struct Weak(RefCell<Vec<Option<usize>>>);
+
+    impl VaultFile for Weak {
+        fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> Result<()> {
+            Ok(())
+        }
+        fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+            let most = self.0.borrow_mut().pop().unwrap_or(Some(usize::MAX));
+            let most = most.ok_or_else(|| Error::new(Code::Io, "this read fails"))?;
+            Ok((offset..).take(len.min(most)).map(|at| at as u8).collect())
+        }
+        fn len(&self) -> Result<u64> {
+            Ok(1 << 20)
+        }
+        fn sync(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_read_that_failed_halfway_does_not_spoil_the_next_one() {
+        let reads = vec![None, Some(50), Some(100)];
+        let file = Box::new(Weak(RefCell::new(reads)));
+        let mut pack = OpenPack { id: Id([0; 32]), file, window_at: 0, window: Vec::new(), end: 0 };
+        let mut read = |offset: u32, len: u32| {
+            let place = Location { pack: Id([0; 32]), offset, len, mark: Mark::WHOLE };
+            pack.with(place, false, |bytes| Ok(bytes.to_vec()))
+        };
+        let first = read(0, 100).unwrap();
+        assert_eq!(read(130, 100).map_err(|e| e.code), Err(Code::Io));
+        assert_eq!(read(0, 40).unwrap(), first[..40]);
     }
 }

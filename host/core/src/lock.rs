@@ -41,6 +41,8 @@ pub struct Lock {
 
 /// How long a file that names nobody is waited for: its maker is between making and writing it.
 const NAMELESS: Duration = Duration::from_secs(2);
+/// How long its maker waits for those who look at it, each of whom locks it for a moment.
+const LOOKED_AT: Duration = Duration::from_secs(10);
 
 impl Lock {
     /// Takes the lock, or says who holds it.
@@ -71,11 +73,20 @@ impl Lock {
     /// Locks the new file and writes who holds it; `None` if somebody took it away in between.
     fn settle(file: File, path: &Path, doing: &str) -> Result<Option<Self>> {
         let failed = |e| Error::io("write the lock", path, &e);
-        match file.try_lock() {
-            Ok(()) | Err(TryLockError::WouldBlock) => {}
-            // A file system without locks: the file alone has to do.
-            Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(e)) => return Err(failed(e)),
+        let made = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Without the operating system's lock the file would pass for one that was left behind.
+                Err(TryLockError::WouldBlock) if made.elapsed() < LOOKED_AT => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                // Only who has that lock takes the file away.
+                Err(TryLockError::WouldBlock) => return Err(held(path, &Holder::default(), false, None)),
+                // A file system without locks: the file alone has to do.
+                Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => break,
+                Err(TryLockError::Error(e)) => return Err(failed(e)),
+            }
         }
         if !is_at(&file, path) {
             return Ok(None);
@@ -277,6 +288,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(NAME), "").unwrap();
         Lock::take(dir.path(), "backup").unwrap();
+    }
+
+    #[test]
+    fn a_new_lock_that_somebody_looks_at_is_held_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+        // Another process tries whether it is locked, just before it is.
+        let looks = File::open(&path).unwrap();
+        looks.try_lock().unwrap();
+        let lock = std::thread::scope(|scope| {
+            let settles = scope.spawn(|| Lock::settle(file, &path, "a backup"));
+            std::thread::sleep(Duration::from_millis(50));
+            drop(looks);
+            settles.join().unwrap().unwrap().unwrap()
+        });
+        assert_eq!(code(Lock::take(dir.path(), "a prune")), ErrorCode::Locked);
+        drop(lock);
     }
 
     #[test]

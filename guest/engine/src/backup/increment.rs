@@ -108,10 +108,10 @@ pub(super) fn run(
     let stock = || Stock::over(vault, "prepare", objects.index().beside()).compressing(compression);
     let done = match (known, full_scan) {
         (Err(Stop::Fail(e)), _) => return Err(e),
-        // What cannot be read of the parent is not needed.
-        (Err(_), Some(reason)) => return Ok(all_scanned(tables, reason)),
         (Ok(known), _) => all(stock(), store, &known, tables, &watched, progress),
-        (Err(stop), None) => Err(stop),
+        // A scan would find that what is damaged is there.
+        (Err(stop @ Stop::Damage(_)), Some(_)) | (Err(stop), None) => Err(stop),
+        (Err(_), Some(reason)) => return Ok(all_scanned(tables, reason)),
     };
     let done = match (done, full_scan) {
         (Ok(increment), Some(reason)) => return under_scan(vault, increment, reason),
@@ -139,7 +139,7 @@ pub(super) fn run(
         index::update(vault, Change { bad, whole: true, ..Change::default() })?;
     }
     index::mend(vault, true, progress)?;
-    Ok(all_scanned(tables, "the parent is damaged"))
+    Ok(all_scanned(tables, full_scan.unwrap_or("the parent is damaged")))
 }
 
 fn all_scanned(tables: &[&store::Table], reason: &str) -> Increment {
@@ -166,9 +166,10 @@ fn under_scan(vault: &dyn Vault, increment: Increment, reason: &str) -> Result<I
 }
 
 fn read_parent(watched: &Watched<'_, '_>, snapshot: &Snapshot) -> Result<Parent, Stop> {
+    // Also where it tracks nothing: the new snapshot shares the list of tables, unless it was changed.
+    let tables = catalog::read_tree(watched, snapshot).map_err(in_repository)?;
     let tracking = snapshot.tracking.as_ref();
     let tracking = tracking.ok_or(Stop::Scan("the parent tracks nothing"))?;
-    let tables = catalog::read_tree(watched, snapshot).map_err(in_repository)?;
     let tracked = tracking::read(watched, Some(tracking.root)).map_err(in_repository)?;
     Ok(Parent { tables: tables.into_iter().map(|table| (table.name.clone(), table)).collect(), tracked })
 }

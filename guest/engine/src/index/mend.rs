@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use super::{Change, DIR, Index, update};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
-use crate::pack;
+use crate::object;
+use crate::pack::{self, Packer};
 use crate::progress::{Level, Progress};
+use crate::snapshot::diagnosis;
 use crate::vault::Vault;
 
 /// Brings the index up to date with the packs that are there. All of it is read if it is to be checked, otherwise what
@@ -38,8 +40,10 @@ pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> R
         change.lost.insert(pack.id);
     }
     for (file, wrong) in index.damage() {
-        progress.log(Level::Warn, &format!("{wrong}; it is made again from the packs"));
-        change.broken.extend(file.strip_prefix(DIR).map(|name| name.trim_start_matches('/').to_owned()));
+        let Some(name) = file.strip_prefix(DIR).map(|name| name.trim_start_matches('/')) else { continue };
+        let kept = keep(vault, file)?.map_or(String::new(), |kept| format!("; {kept}"));
+        progress.log(Level::Warn, &format!("{wrong}{kept}; it is made again from the packs"));
+        change.broken.insert(name.to_owned());
     }
     let lost = &change.lost;
     change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
@@ -55,6 +59,32 @@ pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> R
         progress.log(Level::Info, &message);
     }
     update(vault, change).place("while the index is brought up to date")
+}
+
+/// Keeps what lies where an index file should be and is something else, for two files may have been exchanged; says how.
+fn keep(vault: &dyn Vault, path: &str) -> Result<Option<String>> {
+    let file = vault.open(path)?;
+    let begin = file.read(0, 64).place(path)?;
+    let is_snapshot = diagnosis::looks_like_one(&begin);
+    if !is_snapshot && !begin.starts_with(&object::MAGIC) {
+        return Ok(None);
+    }
+    let salvaged = pack::salvage(file.as_ref()).place(path)?;
+    if is_snapshot || salvaged.newer {
+        let aside = format!("{path}.aside");
+        vault.rename(path, &aside)?;
+        return Ok(Some(format!("it is no index, and is called {aside} now")));
+    }
+    let mut entries = salvaged.entries;
+    entries.sort_unstable_by_key(|entry| entry.offset);
+    let mut packer = Packer::new(vault, "mend");
+    for entry in &entries {
+        let stored = file.read(u64::from(entry.offset), entry.len as usize).place(path)?;
+        // A delta is kept as it is, also if what it rests on is lost.
+        packer.add_stored(entry.id, &stored, |_| Ok(true))?;
+    }
+    packer.finish()?;
+    Ok(Some(format!("it is no index, and {} object(s) in it are written to a pack", entries.len())))
 }
 
 /// Makes packs durable that come from elsewhere: from a run that was killed before it could, or from a copy. What the

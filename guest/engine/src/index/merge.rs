@@ -73,7 +73,7 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, gone: _, bad, broken, together: chosen, whole } = change;
+    let Change { packs, needed, lost, gone: _, bad: _, broken, together: chosen, whole } = change;
     // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
     let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
@@ -94,7 +94,7 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         }
         waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
-            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, lost, bad)?);
+            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, change)?);
             waiting = 0;
         }
     }
@@ -113,7 +113,7 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     let new = if known.is_empty() && together.is_empty() {
         None
     } else {
-        write(vault, known, together, &fresh, lost, bad)?
+        write(vault, known, together, &fresh, change)?
     };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
@@ -161,8 +161,7 @@ fn write(
     packs: Vec<(Pack, Vec<Entry>)>,
     files: Vec<IndexFile>,
     fresh: &HashSet<String>,
-    lost: &HashSet<Id>,
-    bad: &HashSet<(Id, Id)>,
+    Change { lost, bad, needed, .. }: &Change,
 ) -> Result<Option<String>, Failed> {
     let holds = |file: &IndexFile, pack: &Pack| fresh.contains(&file.name) || !lost.contains(&pack.id);
     let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
@@ -204,7 +203,7 @@ fn write(
         }
         !bad
     };
-    let (sources, count) = merge(open(&packs, files), note, |_, _| Ok(()))?;
+    let (sources, count) = merge(open(&packs, files), note, |_, _| true, |_, _| Ok(()))?;
     // Of packs of which it has nothing to say it says just that: their lists are not to be believed.
     if all.is_empty() {
         return Ok(None);
@@ -227,7 +226,13 @@ fn write(
         *objects = objects.saturating_sub(1);
     }
     let mut writer = IndexWriter::new(vault.create(&path)?, &counted, count)?;
-    merge(open(&packs, files), |entry, pack| !is_bad(entry, pack), |entry, pack| writer.push(entry, pack))?;
+    // What this run wrote was checked as it was written; what cannot be read now may be sound.
+    let sound = |entry: &Entry, pack: u32| {
+        let id = all[pack as usize].id;
+        needed.contains(&id) || !matches!(pack::stored(vault, id, entry), Ok(None))
+    };
+    let counts = |entry: &Entry, pack: u32| !is_bad(entry, pack);
+    merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
     let name = writer.finish().place(&path)?.hex();
     vault.rename(&path, &format!("{DIR}/{name}"))?;
     vault.sync_dir(DIR)?;
@@ -239,6 +244,7 @@ fn write(
 fn merge(
     mut sources: Vec<Source>,
     mut counts: impl FnMut(&Entry, u32) -> bool,
+    mut sound: impl FnMut(&Entry, u32) -> bool,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
     let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());
@@ -251,18 +257,19 @@ fn merge(
         heap.extend(head.map(|(entry, _)| Reverse((entry.id, at))));
         heads.push(head);
     }
-    let (mut best, mut count) = (None::<Numbered>, 0);
+    let (mut places, mut count) = (Vec::<Numbered>::new(), 0);
     while let Some(Reverse((id, at))) = heap.pop() {
-        if let Some((before, pack)) = best.take_if(|(best, _)| best.id != id) {
-            take(&before, pack)?;
+        if places.first().is_some_and(|(before, _)| before.id != id) {
+            let (entry, pack) = best(&mut places, &mut sound);
+            take(&entry, pack)?;
             count += 1;
+            places.clear();
         }
-        // Of several places, the first of those where it has the least depth: whatever may rest on another may rest on it.
         if let Some((entry, pack)) = heads[at]
             && counts(&entry, pack)
-            && best.is_none_or(|(best, _)| entry.mark.depth() < best.mark.depth())
+            && !places.contains(&(entry, pack))
         {
-            best = Some((entry, pack));
+            places.push((entry, pack));
         }
         heads[at] = match sources[at].next() {
             Ok(head) => head,
@@ -270,11 +277,24 @@ fn merge(
         };
         heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
     }
-    if let Some((last, pack)) = best {
-        take(&last, pack)?;
+    if !places.is_empty() {
+        let (entry, pack) = best(&mut places, &mut sound);
+        take(&entry, pack)?;
         count += 1;
     }
     Ok((sources, count))
+}
+
+/// Of several places of an object the sound one where it has the least depth, for whatever may rest on another may rest on
+/// it; of those that are alike the first.
+fn best(places: &mut [Numbered], sound: &mut impl FnMut(&Entry, u32) -> bool) -> Numbered {
+    if places.len() > 1 {
+        places.sort_by_key(|(entry, _)| entry.mark.depth());
+        if let Some(sound) = places.iter().find(|(entry, pack)| sound(entry, *pack)) {
+            return *sound;
+        }
+    }
+    places[0]
 }
 
 fn failed(source: Source, e: crate::Error) -> Failed {

@@ -105,6 +105,24 @@ fn hash(end: &[u8]) -> Id {
     Id(*blake3::keyed_hash(&key, end).as_bytes())
 }
 
+/// The object that is said to lie here in a pack, as it is stored, if it is what was written.
+pub(crate) fn stored(vault: &dyn Vault, pack: Id, entry: &Entry) -> Result<Option<Vec<u8>>> {
+    let file = match vault.open(&path(pack)) {
+        Err(e) if e.code == Code::NotFound => return Ok(None),
+        file => file?,
+    };
+    let len = entry.len as usize;
+    if len > object::HEADER + object::CONTENT_MAX {
+        return Ok(None);
+    }
+    let stored = file.read(u64::from(entry.offset), len)?;
+    let is_it = |(object, all): (object::Stored<'_>, usize)| {
+        (object.id, object.mark, all) == (entry.id, entry.mark, len)
+    };
+    let sound = object::sound(&stored).is_some_and(is_it);
+    Ok(sound.then_some(stored))
+}
+
 /// The entries of a pack, read from its end and checked against its name.
 pub(crate) fn entries(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec<Entry>)> {
     let path = path(id);

@@ -4,9 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::listing::{Held, Listings, Spot};
 use super::mark::Marks;
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::id::Id;
-use crate::object::{self, Stored};
 use crate::pack::{self, Entry, OBJECTS_MAX, TARGET, TRAILER};
 use crate::progress::Progress;
 use crate::vault::Vault;
@@ -98,20 +97,7 @@ pub(super) fn blame(
 
 /// An object as it is stored, if what lies there is what was written.
 pub(crate) fn stored(vault: &dyn Vault, listings: &Listings, spot: &Spot) -> Result<Option<Vec<u8>>> {
-    let file = match vault.open(&pack::path(listings.packs[spot.pack].pack.id)) {
-        Err(e) if e.code == Code::NotFound => return Ok(None),
-        file => file?,
-    };
-    let len = spot.entry.len as usize;
-    if len > object::HEADER + object::CONTENT_MAX {
-        return Ok(None);
-    }
-    let stored = file.read(u64::from(spot.entry.offset), len)?;
-    let is_it = |(object, all): (Stored<'_>, usize)| {
-        (object.id, object.mark, all) == (spot.entry.id, spot.entry.mark, len)
-    };
-    let sound = object::sound(&stored).is_some_and(is_it);
-    Ok(sound.then_some(stored))
+    pack::stored(vault, listings.packs[spot.pack].pack.id, &spot.entry)
 }
 
 fn decide(packs: &[Held], tallies: &[Tally], max_unused: u32) -> Vec<Fate> {

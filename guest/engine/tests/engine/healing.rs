@@ -1,11 +1,11 @@
 //! An object that is damaged in one place is taken from another; one that is known to be damaged counts as absent, so
 //! that the next backup writes it again; and no sound copy goes because a damaged one is there.
 
-use strongroom_engine::testing::{MemoryVault, ModelStore};
-use strongroom_engine::{Code, Prune, Silent, Vault};
+use strongroom_engine::testing::{MemoryVault, ModelStore, Tells};
+use strongroom_engine::{Code, Job, Prune, Silent, Vault};
 
 use crate::common::{
-    Random, backup, files, forget, ids_in_pack, job, one_table, plain, prune, restore, verify,
+    Random, backup, files, forget, ids_in_pack, job, one_table, plain, prune, restore, try_backup, verify,
 };
 
 fn store(seed: u64) -> ModelStore {
@@ -85,6 +85,27 @@ fn a_prune_keeps_the_copy_that_is_sound_wherever_it_lies() {
                 let damage = verify(&damaged).damage;
                 assert!(damage.is_empty(), "{damage:?}");
                 assert_eq!(files(&damaged, "packs").len(), 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_index_that_is_made_again_leads_to_the_copy_that_is_sound() {
+    let (vault, other, store) = twice();
+    for (spoils, sound) in [(&vault, &other), (&other, &vault)] {
+        for path in files(spoils, "packs").into_iter().filter(|path| sound.get(path).is_none()) {
+            for (_, at, len) in objects(&spoils.get(&path).unwrap()) {
+                let both = vault.deep_clone();
+                for path in files(&other, "packs") {
+                    both.put(&path, other.get(&path).unwrap());
+                }
+                files(&vault, "index").iter().for_each(|path| both.remove(path).unwrap());
+                spoil(&both, &path, at, len);
+                backup(&both, &store, "y", 1);
+                for name in ["x", "y"] {
+                    assert!(restore(&both, name).unwrap() == store.tables, "{name}");
+                }
             }
         }
     }
@@ -201,4 +222,35 @@ fn what_is_damaged_and_in_the_database_no_more_is_forgotten_with_its_snapshots()
     assert!(verify(&vault).damage.is_empty());
     assert!(restore(&vault, "second").unwrap() == second.tables);
     assert_eq!(vault.remove(&path).unwrap_err().code, Code::NotFound);
+}
+
+#[test]
+fn what_is_found_damaged_of_the_parent_is_written_again_also_under_a_full_scan() {
+    const CATALOG: u8 = 2;
+    const TRACKING: u8 = 5;
+    for tells in [None, Some(Tells { run: 70, ..Tells::default() })] {
+        let vault = MemoryVault::default();
+        let mut store = store(1);
+        store.tells = tells;
+        backup(&vault, &store, "x", 1);
+        let mut spoilt = 0;
+        for path in files(&vault, "packs") {
+            let pack = vault.get(&path).unwrap();
+            for (_, at, len) in
+                objects(&pack).into_iter().filter(|(_, at, _)| [CATALOG, TRACKING].contains(&pack[at + 4]))
+            {
+                let damaged = vault.deep_clone();
+                spoil(&damaged, &path, at, len);
+                let job = Job { full_scan: true, ..job("y", 2) };
+                try_backup(&damaged, &store, &job).unwrap();
+                for name in ["x", "y"] {
+                    assert!(restore(&damaged, name).unwrap() == store.tables, "{name}");
+                }
+                let damage = verify(&damaged).damage;
+                assert!(damage.iter().all(|damage| damage.snapshots.is_empty()), "{damage:?}");
+                spoilt += 1;
+            }
+        }
+        assert_eq!(spoilt, if store.tells.is_some() { 2 } else { 1 });
+    }
 }

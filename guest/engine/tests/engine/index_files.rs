@@ -122,3 +122,40 @@ fn what_is_no_index_file_is_left_alone() {
     }
     assert_mends(&vault, &snapshots, "foreign files");
 }
+
+/// Every pair of an index file and one of these, exchanged.
+fn exchanged(vault: &MemoryVault, others: &str, mut see: impl FnMut(&MemoryVault, &str, &str)) {
+    for index in files(vault, "index") {
+        for other in files(vault, others) {
+            let changed = vault.deep_clone();
+            changed.put(&index, vault.get(&other).unwrap());
+            changed.put(&other, vault.get(&index).unwrap());
+            see(&changed, &index, &other);
+        }
+    }
+}
+
+#[test]
+fn a_pack_that_lies_where_an_index_file_should_be_is_not_lost_with_it() {
+    let (vault, snapshots) = repository();
+    exchanged(&vault, "packs", |changed, index, other| {
+        backup(changed, &store(3, 50), "next", 1);
+        for (name, store) in &snapshots {
+            assert!(restore(changed, name).unwrap() == store.tables, "{index} and {other}: {name}");
+        }
+    });
+}
+
+#[test]
+fn a_snapshot_that_lies_where_an_index_file_should_be_is_not_lost_with_it() {
+    let (vault, snapshots) = repository();
+    exchanged(&vault, "snapshots", |changed, index, other| {
+        backup(changed, &store(3, 50), "next", 1);
+        let aside = changed.get(&format!("{index}.aside")).expect("it is called so now");
+        assert!(aside == vault.get(other).unwrap());
+        changed.put(other, aside);
+        for (name, store) in &snapshots {
+            assert!(restore(changed, name).unwrap() == store.tables, "{index} and {other}: {name}");
+        }
+    });
+}
