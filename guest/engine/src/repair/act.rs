@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::look::{Found, Is};
 use super::places::{Places, State};
-use super::rescue::{Rescued, rescue};
+use super::rescue::{Rescued, Written, rescue};
 use super::{Note, deltas};
 use crate::delta::Mark;
 use crate::error::{Code, Place, Result};
@@ -49,7 +49,8 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
     };
     let packer = Packer::new(if act.dry_run { &Nowhere } else { act.vault }, "repair");
     let spoilt = &act.found.spoilt;
-    let (rescued, written) = rescue(spoilt, act.places, packer, act.dry_run, act.progress)?;
+    let Written { rescued, detached, packs: written } =
+        rescue(spoilt, act.places, packer, act.dry_run, act.progress)?;
     let gone: Vec<usize> = (spoilt.iter().zip(&rescued))
         .filter_map(|(file, rescued)| match file.is {
             Is::Pack(number) if rescued.spare => Some(number),
@@ -57,6 +58,10 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
         })
         .collect();
     act.describe(&rescued, &mut notes);
+    notes.extend(detached.into_iter().map(|(path, objects)| {
+        let what = "object(s) in it rest on what is not what was written, and come back all the same; written again whole";
+        Note::new(path, format!("{objects} {what}"))
+    }));
     if notes.len() > NOTES_MAX {
         let more = notes.len() - NOTES_MAX;
         notes.truncate(NOTES_MAX);

@@ -142,7 +142,30 @@ impl Look<'_, '_> {
     /// gives instead may show that of more.
     fn wrong_deltas(&mut self) -> Result<()> {
         while self.find_wrong()? && self.instead()? {}
+        while self.places.may_detach() && self.detach()? {}
         Ok(())
+    }
+
+    /// Looks for objects that come back only by way of such deltas. Says whether there are any that were not known.
+    fn detach(&mut self) -> Result<bool> {
+        let (vault, listings) = (self.places.vault, self.places.listings);
+        let mut any = false;
+        for (number, held) in listings.packs.iter().enumerate() {
+            if self.places.states[number] == State::Sound {
+                let (_, list) = pack::entries(vault, held.pack.id)?;
+                for entry in list.iter().filter(|entry| !self.found.bad.contains(&(entry.id, held.pack.id))) {
+                    any |= self.places.detach(&held.pack.path(), entry)?;
+                }
+                advance(self.progress, 0)?;
+            }
+        }
+        for file in &self.found.spoilt {
+            for entry in salvage(vault, &file.path)?.entries {
+                any |= self.places.detach(&file.path, &entry)?;
+            }
+            advance(self.progress, 0)?;
+        }
+        Ok(any)
     }
 
     /// Looks for such deltas in all packs, then in all other files. Says whether there are any that were not known.
@@ -158,6 +181,7 @@ impl Look<'_, '_> {
             let mut wrong = Vec::new();
             for entry in list.iter().filter(|entry| !self.found.bad.contains(&(entry.id, held.pack.id))) {
                 if self.places.is_wrong(&path, entry)? {
+                    self.places.mistrust(&path, entry);
                     self.places.forget(&path, entry);
                     wrong.push(*entry);
                 }
@@ -169,6 +193,7 @@ impl Look<'_, '_> {
         for file in &self.found.spoilt {
             for entry in salvage(vault, &file.path)?.entries {
                 if self.places.is_wrong(&file.path, &entry)? {
+                    self.places.mistrust(&file.path, &entry);
                     any |= self.places.forget(&file.path, &entry);
                     if let Is::Pack(number) = file.is {
                         any |= self.places.distrust(number, &entry)?;

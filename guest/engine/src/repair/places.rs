@@ -18,6 +18,8 @@ use crate::vault::{Vault, VaultFile};
 const FOUND_MAX: usize = 1 << 18;
 /// Objects that do not come back: no more are remembered at a time.
 const LACKING_MAX: usize = 1 << 16;
+/// Of one object, no more places are remembered where a delta makes something else.
+const WRONG_MAX: usize = 8;
 /// Files that are held open. What an object rests on lies in the packs of as many backups.
 const OPEN_FILES: usize = 16;
 
@@ -56,6 +58,10 @@ pub(super) struct Places<'a> {
     found: BTreeMap<Id, Vec<(usize, Entry)>>,
     remembered: usize,
     files: Vec<String>,
+    /// Deltas that make something else than they should, and where they lie.
+    wrong: BTreeMap<Id, Vec<(String, Entry)>>,
+    /// Objects that come back only by way of these: what they are, and a place from which they do.
+    detached: BTreeMap<Id, (Kind, String, Entry)>,
     /// What does not come back from places with a lesser depth than this.
     lacking: RefCell<HashMap<(Kind, Id), u8>>,
     /// Those that were read last.
@@ -72,6 +78,8 @@ impl<'a> Places<'a> {
             found: BTreeMap::new(),
             remembered: 0,
             files: Vec::new(),
+            wrong: BTreeMap::new(),
+            detached: BTreeMap::new(),
             lacking: RefCell::default(),
             open: RefCell::default(),
         }
@@ -159,6 +167,74 @@ impl<'a> Places<'a> {
         Ok(places.iter().any(|(_, entry)| entry.mark.is_whole()) || self.read(kind, id)?.is_some())
     }
 
+    /// A delta that lies here makes something else than it should.
+    pub(super) fn mistrust(&mut self, path: &str, entry: &Entry) {
+        let places = self.wrong.entry(entry.id).or_default();
+        if places.len() < WRONG_MAX && !places.iter().any(|place| (&*place.0, &place.1) == (path, entry)) {
+            places.push((path.to_owned(), *entry));
+        }
+    }
+
+    /// Whether anything may come back only by way of deltas that make something else than they should.
+    pub(super) fn may_detach(&self) -> bool {
+        !self.wrong.is_empty()
+    }
+
+    /// An object that lies here comes back although what it rests on does not: what is wrong with that is not in what it
+    /// keeps. It counts as coming back if it does so from nowhere else. Says whether that is so, and was not known.
+    pub(super) fn detach(&mut self, path: &str, entry: &Entry) -> Result<bool> {
+        if entry.mark.is_whole() || self.detached.contains_key(&entry.id) {
+            return Ok(false);
+        }
+        if self.read_at(path, entry)?.is_some() || self.has_elsewhere(path, entry)? {
+            return Ok(false);
+        }
+        let Some((kind, _)) = self.read_detached(path, entry)? else { return Ok(false) };
+        self.detached.insert(entry.id, (kind, path.to_owned(), *entry));
+        self.lacking.get_mut().clear();
+        Ok(true)
+    }
+
+    /// Objects that come back only so, each with a place from which it does. They must be stored whole, for an index leaves
+    /// out what is wrong.
+    pub(super) fn detached(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.detached.values().map(|(_, path, entry)| (&**path, entry))
+    }
+
+    /// The content of an object that lies here, made of whatever it rests on, if that gives what its id says.
+    pub(super) fn read_detached(&self, path: &str, entry: &Entry) -> Result<Option<(Kind, Vec<u8>)>> {
+        let made = self.make(path, entry)?;
+        Ok(made.filter(|(kind, content)| object::check(*kind, entry.id, content).is_ok()))
+    }
+
+    /// What is made of what lies here, whether or not that is what its id says. Everything is made of what has a lesser
+    /// depth, so this ends.
+    fn make(&self, path: &str, entry: &Entry) -> Result<Option<(Kind, Vec<u8>)>> {
+        let stored = self.stored(path, entry)?;
+        let link = match Stored::parse(&stored).and_then(|stored| Link::new(&stored)) {
+            Err(e) if e.code == Code::Damaged => return Ok(None),
+            link => link?,
+        };
+        if (link.id, link.mark) != (entry.id, entry.mark) {
+            return Ok(None);
+        }
+        let Some(base) = link.base else { return Ok(Some((link.kind, link.body))) };
+        let applied = |old: &[u8]| delta::apply(&link.body, old, link.len).ok().map(|made| (link.kind, made));
+        if let Some(old) = self.read_below(link.kind, &base, link.mark.depth())? {
+            return Ok(applied(&old));
+        }
+        for (path, entry) in self.wrong.get(&base).into_iter().flatten() {
+            if entry.mark.depth() < link.mark.depth()
+                && let Some((kind, old)) = self.make(path, entry)?
+                && kind == link.kind
+                && let Some(made) = applied(&old)
+            {
+                return Ok(Some(made));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether an object lies in a pack that stays, in a place that will do for this one: it is read once more.
     pub(super) fn stays(&self, entry: &Entry) -> Result<bool> {
         for spot in self.listings.find_all(&entry.id)? {
@@ -209,6 +285,13 @@ impl<'a> Places<'a> {
                 Some((of, content)) if of == kind => return Ok(Some(content)),
                 _ => {}
             }
+        }
+        if let Some((_, path, entry)) =
+            self.detached.get(id).filter(|(_, _, entry)| entry.mark.depth() < depth)
+            && let Some((of, content)) = self.read_detached(path, entry)?
+            && of == kind
+        {
+            return Ok(Some(content));
         }
         let mut lacking = self.lacking.borrow_mut();
         if lacking.len() >= LACKING_MAX {

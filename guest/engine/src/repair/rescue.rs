@@ -1,5 +1,7 @@
 //! Copies what still comes back of files that are no sound packs.
 
+use std::collections::BTreeMap;
+
 use super::advance;
 use super::look::{Is, Spoilt, salvage};
 use super::places::{Places, State, will_do};
@@ -7,6 +9,15 @@ use crate::error::{Place, Result};
 use crate::pack::{Pack, Packer};
 use crate::progress::Progress;
 use crate::prune::sift::take_back;
+
+/// What was written to new packs.
+pub(super) struct Written {
+    /// Of the files that are no sound packs, in their order.
+    pub(super) rescued: Vec<Rescued>,
+    /// Objects that came back only by way of what is wrong: how many of each file.
+    pub(super) detached: BTreeMap<String, u64>,
+    pub(super) packs: Vec<Pack>,
+}
 
 /// What came of one of these files.
 pub(super) struct Rescued {
@@ -18,6 +29,18 @@ pub(super) struct Rescued {
     pub(super) spare: bool,
 }
 
+/// Stores objects whole that come back only by way of what is wrong.
+fn detach(places: &Places<'_>, packer: &mut Packer<'_>) -> Result<BTreeMap<String, u64>> {
+    let mut detached = BTreeMap::new();
+    for (path, entry) in places.detached() {
+        if let Some((kind, content)) = places.read_detached(path, entry)? {
+            packer.add(kind, &content, None)?;
+            *detached.entry(path.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(detached)
+}
+
 /// Copies what lies in no pack that stays, each object decoded and hashed again in its new place. A delta is copied as it
 /// is: it comes back if what it rests on does.
 pub(super) fn rescue(
@@ -26,11 +49,16 @@ pub(super) fn rescue(
     mut packer: Packer<'_>,
     dry_run: bool,
     progress: &dyn Progress,
-) -> Result<(Vec<Rescued>, Vec<Pack>)> {
-    let rescued: Result<Vec<Rescued>> =
-        spoilt.iter().map(|file| one(file, places, &mut packer, progress)).collect();
-    match rescued.and_then(|rescued| packer.end_pack().map(|()| rescued)) {
-        Ok(rescued) => Ok((rescued, packer.finish()?)),
+) -> Result<Written> {
+    let mut copy = || {
+        let detached = detach(places, &mut packer)?;
+        let rescued = spoilt.iter().map(|file| one(file, places, &mut packer, progress));
+        let rescued = rescued.collect::<Result<Vec<_>>>()?;
+        packer.end_pack()?;
+        Ok((detached, rescued))
+    };
+    match copy() {
+        Ok((detached, rescued)) => Ok(Written { rescued, detached, packs: packer.finish()? }),
         Err(e) => {
             if !dry_run {
                 take_back(places.vault, packer, places.listings);
