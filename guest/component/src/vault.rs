@@ -10,6 +10,8 @@ use wasip2::filesystem::types::{Advice, Descriptor, DescriptorFlags, ErrorCode, 
 const READ_MAX: usize = 64 << 10;
 /// Nor should it be asked to take more.
 const WRITE_MAX: usize = 4 << 20;
+/// Room that is made at once for what is read.
+const ROOM_MAX: usize = 2 << 20;
 /// From this size on, a host is told that what was written may go to the disk at once.
 const EARLY: usize = 1 << 20;
 
@@ -175,6 +177,8 @@ impl VaultFile for File {
             if bytes.is_empty() {
                 bytes = read;
             } else {
+                // Not by doubling it again and again; nor at once for whoever asks for more than there is.
+                bytes.reserve((len - bytes.len()).min(ROOM_MAX).max(read.len()));
                 bytes.extend_from_slice(&read);
             }
             if end {

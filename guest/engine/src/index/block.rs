@@ -12,7 +12,7 @@ use crate::pack::Entry;
 /// A block that was checked; it may be part of what is held of its file.
 #[derive(Clone)]
 pub(crate) struct Block {
-    bytes: Rc<[u8]>,
+    bytes: Rc<Vec<u8>>,
     /// Where it begins, and how many entries it has.
     start: usize,
     len: usize,
@@ -26,20 +26,21 @@ impl Block {
         if list.len() != len * ENTRY || xxh3_64(list) != u64::from_le_bytes(*checksum) {
             return None;
         }
-        let mut last: Option<&[u8]> = None;
+        let mut last: Option<(u64, &[u8])> = None;
         for entry in list.chunks_exact(ENTRY) {
-            let (_, pack) = decode(entry)?;
-            let id = &entry[..32];
-            if pack as usize >= packs || last.is_some_and(|last| last >= id) {
+            let (Entry { id, .. }, pack) = decode(entry)?;
+            // Eight bytes nearly always tell, and slices are compared byte by byte in a component.
+            let here = (id.prefix(), &entry[..32]);
+            if pack as usize >= packs || last.is_some_and(|last| last >= here) {
                 return None;
             }
-            last = Some(id);
+            last = Some(here);
         }
         Some(())
     }
 
     /// Of bytes that were checked.
-    pub(super) fn new(bytes: Rc<[u8]>, start: usize, len: usize) -> Self {
+    pub(super) fn new(bytes: Rc<Vec<u8>>, start: usize, len: usize) -> Self {
         Self { bytes, start, len }
     }
 

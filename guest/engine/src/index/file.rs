@@ -33,7 +33,7 @@ pub(crate) struct IndexFile {
     file: Box<dyn VaultFile>,
     blocks_at: u64,
     /// All blocks, if they are held.
-    held: RefCell<Option<Rc<[u8]>>>,
+    held: RefCell<Option<Rc<Vec<u8>>>>,
 }
 
 /// An entry and the number of its pack.
@@ -99,7 +99,7 @@ impl IndexFile {
         }
         let bytes = self.file.read(self.blocks_at + number * BLOCK as u64, self.block_len(number))?;
         self.check_block(number, &bytes)?;
-        Ok(Block::new(bytes.into(), 0, self.len_of(number)))
+        Ok(Block::new(Rc::new(bytes), 0, self.len_of(number)))
     }
 
     fn check_block(&self, number: u64, bytes: &[u8]) -> Result<()> {
@@ -125,7 +125,7 @@ impl IndexFile {
         }
         let mut held = Vec::with_capacity(usize::try_from(self.body_len()).unwrap_or_default());
         self.each_block(|bytes| held.extend_from_slice(bytes))?;
-        *self.held.borrow_mut() = Some(held.into());
+        *self.held.borrow_mut() = Some(Rc::new(held));
         Ok(())
     }
 

@@ -375,7 +375,9 @@ impl<'a> Index<'a> {
 
     /// Where this object lies, if the index files know it.
     fn find_in_files(&self, id: &Id, depth: u8) -> Result<Option<Location>> {
-        if let Some(found) = self.hot.borrow().find(id, depth) {
+        // A directory is as quick as one of the packs that are held, and quicker than all of them.
+        let by_packs = self.directory().is_none();
+        if by_packs && let Some(found) = self.hot.borrow().find(id, depth) {
             return Ok(Some(found));
         }
         let mut found = None;
@@ -383,7 +385,7 @@ impl<'a> Index<'a> {
             found = (place.mark.depth() < depth).then_some(place);
             Ok(found.is_some())
         })?;
-        if let Some(Location { pack, .. }) = found {
+        if let Some(Location { pack, .. }) = found.filter(|_| by_packs) {
             // Objects lie in packs in the order in which they are asked for.
             if self.last.replace(Some(pack)) == Some(pack) {
                 // Only to be quicker; what is wrong with the pack shows when the object is read.
