@@ -85,6 +85,14 @@ impl Data {
         })
     }
 
+    /// Reads all of it once: whoever comes now finds it in memory, however long ago another one read it.
+    pub(super) fn warm(&self) -> Result<()> {
+        for path in self.changes.iter().map(|(_, path)| path).chain([&self.base]) {
+            std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())?;
+        }
+        Ok(())
+    }
+
     /// A database of `real-data`.
     pub(super) fn real(work: &Work, base: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(base).with_context(|| {

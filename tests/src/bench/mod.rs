@@ -82,7 +82,8 @@ pub fn run(options: &Options) -> Result<bool> {
                     return true;
                 }
                 eprintln!("bench: {}: round {} of {}: {}", data.name, round + 1, options.rounds, peer.name());
-                let done = peer.round(&work, data, &mut samples.of(data.name, peer.name()));
+                let mut samples = samples.of(data.name, peer.name());
+                let done = data.warm().and_then(|()| peer.round(&work, data, &mut samples));
                 done.and(work.clear()).map_err(|e| fail(peer.name(), e)).is_ok()
             });
         }

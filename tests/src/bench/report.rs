@@ -38,7 +38,11 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "{}. Medians of {} rounds.", self.before, self.rounds)?;
+        writeln!(
+            out,
+            "{}. Medians of {} rounds, with databases that are in memory.",
+            self.before, self.rounds
+        )?;
         if let Some(load) = self.busy() {
             writeln!(
                 out,
