@@ -30,6 +30,8 @@ pub(super) struct Act<'a> {
     pub(super) lacks_file: Option<&'static str>,
     /// Objects lie in packs of which the index does not say it.
     pub(super) hidden: bool,
+    /// Something is lost, and a snapshot does not know that something was lost since.
+    pub(super) trusted: bool,
 }
 
 /// Does it, or says what would be done.
@@ -71,9 +73,17 @@ pub(super) fn act(act: Act<'_>) -> Result<Vec<Note>> {
     if changes && notes.is_empty() {
         notes.push(Note::new(index::DIR, "made again from the lists of the packs"));
     }
+    if act.trusted && !changes {
+        notes.push(Note::new(
+            index::DIR,
+            "it never told of all that is lost; from now on it does, and the next backup scans",
+        ));
+    }
     if !act.dry_run {
         if changes {
             act.index(&written, &dead)?;
+        } else if act.trusted {
+            index::note_loss(act.vault)?;
         }
         act.remove(&gone, &written)?;
     }

@@ -13,10 +13,11 @@ mod rescue;
 mod tests;
 
 use crate::error::{Code, Error, Result};
+use crate::index;
 use crate::progress::Progress;
 use crate::prune::listing::Listings;
 use crate::repository;
-use crate::snapshot::{self, Unreadable, diagnosis};
+use crate::snapshot::{self, Snapshot, Unreadable, diagnosis};
 use crate::vault::Vault;
 use look::{Found, Look};
 use places::Places;
@@ -120,6 +121,10 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
         let before = std::mem::replace(&mut cost, cost::of(&snapshots, look.places, progress)?);
         hidden |= !cost.is_same(&before);
     }
+    // A backup would take from its parent what is lost: the index never said that there was any of it.
+    let losses = index::losses(vault)?;
+    let trusts = |snapshot: &Snapshot| snapshot.tracking.as_ref().is_some_and(|track| track.losses == losses);
+    let trusted = !cost.is_nothing() && snapshots.iter().any(trusts);
     let found = look.found;
     let (objects, bytes) = (found.objects, found.bytes);
     let acted = act::act(act::Act {
@@ -130,6 +135,7 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
         found: &found,
         lacks_file,
         hidden,
+        trusted,
     })?;
     Ok(Repaired {
         snapshots: snapshots.len() as u32,
