@@ -71,7 +71,7 @@ fn keep(vault: &dyn Vault, path: &str) -> Result<Option<String>> {
     }
     let salvaged = pack::salvage(file.as_ref()).place(path)?;
     if is_snapshot || salvaged.newer {
-        let aside = format!("{path}.aside");
+        let aside = super::aside(path);
         vault.rename(path, &aside)?;
         return Ok(Some(format!("it is no index, and is called {aside} now")));
     }

@@ -35,6 +35,11 @@ use crate::vault::Vault;
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
 
+/// The name that a file gets that must not be taken for an index file.
+pub(crate) fn aside(path: &str) -> String {
+    format!("{path}.aside")
+}
+
 /// Where an object lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Location {

@@ -30,7 +30,7 @@ pub(super) struct Act<'a> {
     pub(super) lacks_file: Option<&'static str>,
     /// Objects lie in packs of which the index does not say it.
     pub(super) hidden: bool,
-    /// Something is lost, and a snapshot does not know that something was lost since.
+    /// A snapshot lacks something, and does not know that anything was lost since it was made.
     pub(super) trusted: bool,
 }
 
@@ -138,7 +138,7 @@ impl Act<'_> {
     /// A new index, from the lists of the packs alone.
     fn index(&self, written: &[Pack], dead: &HashSet<(Id, Mark)>) -> Result<()> {
         for path in &self.found.aside {
-            self.vault.rename(path, &aside(path))?;
+            self.vault.rename(path, &index::aside(path))?;
         }
         // What was damaged may have been written again under the same name.
         let is_new = |id: &Id| written.iter().any(|pack| pack.id == *id);
@@ -221,7 +221,7 @@ impl Act<'_> {
         }
         notes.extend(self.found.aside.iter().map(|path| {
             let what = "it holds a snapshot file; was it exchanged for another file? It is called";
-            Note::new(path, format!("{what} {} now", aside(path)))
+            Note::new(path, format!("{what} {} now", index::aside(path)))
         }));
         let mut lost: Vec<&Id> = listings.lost.iter().collect();
         lost.sort_unstable();
@@ -269,9 +269,4 @@ impl Act<'_> {
             ));
         }
     }
-}
-
-/// The name that a file gets that must not be taken for an index file.
-fn aside(path: &str) -> String {
-    format!("{path}.aside")
 }

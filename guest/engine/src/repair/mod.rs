@@ -124,7 +124,7 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     // A backup would take from its parent what is lost: the index never said that there was any of it.
     let losses = index::losses(vault)?;
     let trusts = |snapshot: &Snapshot| snapshot.tracking.as_ref().is_some_and(|track| track.losses == losses);
-    let trusted = !cost.is_nothing() && snapshots.iter().any(trusts);
+    let trusted = cost.hurt.iter().filter_map(|at| snapshots.get(*at)).any(trusts);
     let found = look.found;
     let (objects, bytes) = (found.objects, found.bytes);
     let acted = act::act(act::Act {

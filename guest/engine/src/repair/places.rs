@@ -18,8 +18,10 @@ use crate::vault::{Vault, VaultFile};
 const FOUND_MAX: usize = 1 << 18;
 /// Objects that do not come back: no more are remembered at a time.
 const LACKING_MAX: usize = 1 << 16;
-/// Of one object, no more places are remembered where a delta makes something else.
-const WRONG_MAX: usize = 8;
+/// Objects of which a delta makes something else, and objects that come back only by way of these: no more are remembered.
+const NOTED_MAX: usize = 1 << 16;
+/// Of one object, no more places are remembered where a delta makes something else. Chains of them are tried one by one.
+const WRONG_MAX: usize = 2;
 /// Files that are held open. What an object rests on lies in the packs of as many backups.
 const OPEN_FILES: usize = 16;
 
@@ -169,6 +171,9 @@ impl<'a> Places<'a> {
 
     /// A delta that lies here makes something else than it should.
     pub(super) fn mistrust(&mut self, path: &str, entry: &Entry) {
+        if self.wrong.len() >= NOTED_MAX && !self.wrong.contains_key(&entry.id) {
+            return;
+        }
         let places = self.wrong.entry(entry.id).or_default();
         if places.len() < WRONG_MAX && !places.iter().any(|place| (&*place.0, &place.1) == (path, entry)) {
             places.push((path.to_owned(), *entry));
@@ -183,7 +188,8 @@ impl<'a> Places<'a> {
     /// An object that lies here comes back although what it rests on does not: what is wrong with that is not in what it
     /// keeps. It counts as coming back if it does so from nowhere else. Says whether that is so, and was not known.
     pub(super) fn detach(&mut self, path: &str, entry: &Entry) -> Result<bool> {
-        if entry.mark.is_whole() || self.detached.contains_key(&entry.id) {
+        let noted = self.detached.len() >= NOTED_MAX || self.detached.contains_key(&entry.id);
+        if entry.mark.is_whole() || noted {
             return Ok(false);
         }
         if self.read_at(path, entry)?.is_some() || self.has_elsewhere(path, entry)? {

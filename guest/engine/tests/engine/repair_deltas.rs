@@ -201,6 +201,25 @@ fn after_a_repair_with_a_loss_the_next_backup_scans() {
     ["before", "after"].iter().for_each(|name| assert_holds(&vault, name, &store));
 }
 
+#[test]
+fn a_loss_that_no_file_tells_of_is_told_of_once() {
+    let vault = MemoryVault::default();
+    let mut store = rows(None);
+    store.tells = Some(Tells { run: 5, ..Tells::default() });
+    try_backup(&vault, &store, &job("before", 1)).unwrap();
+    for path in vault.paths().iter().filter(|path| path.starts_with("packs/") || path.starts_with("index/")) {
+        vault.remove(path).unwrap();
+    }
+    let repaired = repair_as_announced(&vault).unwrap();
+    assert!(!repaired.lost.is_empty() && !repaired.mended.is_empty(), "{repaired:?}");
+    let mut changed = rows(Some(153));
+    changed.tells = Some(Tells { run: 5, ..Tells::default() });
+    try_backup(&vault, &changed, &job("after", 2)).unwrap();
+    assert_holds(&vault, "after", &changed);
+    let again = repair_as_announced(&vault).unwrap();
+    assert!(!again.lost.is_empty() && again.mended.is_empty(), "{again:?}");
+}
+
 /// Its checksum is right, but it does not make what its id says.
 #[test]
 fn a_delta_that_makes_something_else_counts_as_absent() {
