@@ -23,18 +23,25 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Cargo in the project's directory, with nothing inherited from the build that this is part of.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.current_dir(root());
+    for name in SCRUB {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
 /// Builds a package of the workspace for `wasm32-wasip2` and returns the component of this file name. All of them share
 /// one target directory, so that what they have in common is built once.
 pub fn component(package: &str, file: &str) -> anyhow::Result<Vec<u8>> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let target = root().join("target/guests");
-    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
-    cargo.current_dir(root()).args(["build", "--release", "--package", package, "--target", "wasm32-wasip2"]);
-    cargo.arg("--target-dir").arg(&target);
-    for name in SCRUB {
-        cargo.env_remove(name);
-    }
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--package", package, "--target", "wasm32-wasip2", "--target-dir"]);
+    cargo.arg(&target);
     let built = cargo.output().context("cargo cannot be run")?;
     if !built.status.success() {
         bail!("{package} does not build:\n{}", String::from_utf8_lossy(&built.stderr));

@@ -5,6 +5,8 @@ pub mod bench;
 pub mod child;
 pub mod copies;
 pub mod entries;
+#[cfg(unix)]
+pub mod faulty;
 pub mod files;
 pub mod guests;
 pub mod increments;
