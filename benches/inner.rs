@@ -100,6 +100,7 @@ fn repository() -> MemoryVault {
     let job = Job {
         name: "a".into(),
         source: "bench".into(),
+        origin: None,
         tables: None,
         leave_out: Vec::new(),
         position: None,

@@ -61,7 +61,7 @@ class Repository:
         _prepare(self.directory)
         with _locked(self.directory, "a backup") as alive, self._run(source, alive) as engine:
             job = _record({
-                "store": "store", "name": name, "source": source_name, "tables": None, "leave-out": [],
+                "store": "store", "name": name, "source": source_name, "origin": None, "tables": None, "leave-out": [],
                 "position": position, "time": int(time.time()), "full-scan": False, "parts": 1, "options": [],
             })
             plan = engine.call("prepare", job)

@@ -52,6 +52,9 @@ impl From<engine::Snapshot> for wit::Snapshot {
             id: snapshot.id.hex(),
             source: snapshot.source,
             parent: snapshot.parent,
+            seq: snapshot.seq,
+            imported: snapshot.imported,
+            origin: snapshot.origin,
             time: snapshot.time,
             position: snapshot.position,
             tables: snapshot.tables,
@@ -89,6 +92,7 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
     let mut engine_job = engine::Job {
         name: job.name,
         source: job.source,
+        origin: job.origin,
         tables: job.tables,
         leave_out: job.leave_out,
         position: job.position,

@@ -154,6 +154,7 @@ fn job(number: u32) -> Job {
     Job {
         name: "{source}-{time}".into(),
         source: "app".into(),
+        origin: None,
         tables: None,
         leave_out: Vec::new(),
         position: None,

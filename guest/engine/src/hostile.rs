@@ -58,6 +58,8 @@ fn repository(
         source: "x".into(),
         parent: None,
         seq: 1,
+        imported: false,
+        origin: None,
         time: 1,
         position: None,
         tables: tables.len() as u32,

@@ -121,6 +121,7 @@ impl Repository {
             store: "store".to_owned(),
             name: backup.name.to_owned(),
             source: backup.source.to_owned(),
+            origin: None,
             tables: globs(backup.tables),
             position: backup.position.map(str::to_owned),
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),

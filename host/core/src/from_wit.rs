@@ -15,6 +15,9 @@ macro_rules! from_wit {
                     snapshot.id = from.id;
                     snapshot.source = from.source;
                     snapshot.parent = from.parent;
+                    snapshot.seq = from.seq;
+                    snapshot.imported = from.imported;
+                    snapshot.origin = from.origin;
                     snapshot.time = from.time;
                     snapshot.position = from.position;
                     snapshot.tables = from.tables;

@@ -14,6 +14,12 @@ pub struct Snapshot {
     pub source: String,
     /// The snapshot before it of the same source.
     pub parent: Option<String>,
+    /// Which one it is of its source, counted from 1. Within a source this is the order; a clock may be wrong.
+    pub seq: u64,
+    /// Whether it came in with an archive instead of being made in this repository.
+    pub imported: bool,
+    /// The database's file, as its canonical path, where that is known.
+    pub origin: Option<String>,
     /// When it was made: seconds since 1970, UTC.
     pub time: u64,
     /// How far the database had come, where that was asked.

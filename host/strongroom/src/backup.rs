@@ -183,6 +183,7 @@ impl Backup {
             store: "store".to_owned(),
             name: self.name.clone(),
             source: source.to_owned(),
+            origin: None,
             tables: self.tables.clone(),
             leave_out,
             position: self.position.clone(),

@@ -50,6 +50,7 @@ impl Caller {
             store: "app".to_owned(),
             name: name.to_owned(),
             source: "app".to_owned(),
+            origin: None,
             tables: None,
             leave_out: Vec::new(),
             position: None,

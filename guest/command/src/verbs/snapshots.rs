@@ -93,6 +93,8 @@ fn print_one(snapshot: &Snapshot) -> anyhow::Result<()> {
         ("source", visible(&snapshot.source)),
         ("time (UTC)", time(snapshot.time)),
         ("parent", snapshot.parent.as_deref().map_or_else(|| "none".to_owned(), visible)),
+        ("number", format!("{}{}", snapshot.seq, if snapshot.imported { ", imported" } else { "" })),
+        ("origin", snapshot.origin.as_deref().map_or_else(|| "unknown".to_owned(), visible)),
         ("position", snapshot.position.map_or_else(|| "none".to_owned(), |position| position.to_string())),
         ("tables", count(snapshot.tables.into())),
         ("left out", count(snapshot.tables_left_out.into())),

@@ -70,7 +70,7 @@ impl<'a> Import<'a> {
 impl Take for Taking<'_> {
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         // Only its own: what comes with it is of use where it was made.
-        let mut snapshot = Snapshot { tracking: None, ..snapshot.clone() };
+        let mut snapshot = Snapshot { tracking: None, imported: true, ..snapshot.clone() };
         if let Some(name) = &self.name {
             snapshot.name.clone_from(name);
         }

@@ -42,6 +42,8 @@ pub struct Job {
     pub name: String,
     /// Which database this is among those that share the repository.
     pub source: String,
+    /// The database's file, as its canonical path, where it has one.
+    pub origin: Option<String>,
     /// Which of its tables, as globs; `None` is all.
     pub tables: Option<Vec<String>>,
     /// Of those, the ones to leave out, by their exact names.
@@ -106,6 +108,7 @@ struct State {
     source: String,
     parent: Option<String>,
     seq: u64,
+    origin: Option<String>,
     time: u64,
     position: Option<u64>,
     /// What is known of the newest snapshots, and whether this will be that of its source.

@@ -73,6 +73,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         source: job.source.clone(),
         parent: parent.map(|parent| parent.name.clone()),
         seq,
+        origin: job.origin.clone(),
         time: job.time,
         position,
         newest,

@@ -138,6 +138,8 @@ pub(super) fn complete(
         source: state.source,
         parent: state.parent,
         seq: state.seq,
+        imported: false,
+        origin: state.origin,
         time: state.time,
         position: state.position,
         tables: tables.len() as u32,

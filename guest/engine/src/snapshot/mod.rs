@@ -37,6 +37,10 @@ pub struct Snapshot {
     pub parent: Option<String>,
     /// Which one this is of its source, counted from 1.
     pub seq: u64,
+    /// Whether it came in with an archive instead of being made here.
+    pub imported: bool,
+    /// The database's file, as its canonical path, where it has one.
+    pub origin: Option<String>,
     /// Seconds since 1970, UTC.
     pub time: u64,
     /// How far the store had come, where it was asked.
@@ -83,6 +87,10 @@ struct File {
     source: String,
     parent: Option<String>,
     seq: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    imported: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     time: u64,
     position: Option<u64>,
     tables: u32,
@@ -160,6 +168,8 @@ impl Snapshot {
             source: self.source.clone(),
             parent: self.parent.clone(),
             seq: self.seq,
+            imported: self.imported,
+            origin: self.origin.clone(),
             time: self.time,
             position: self.position,
             tables: self.tables,
@@ -232,6 +242,8 @@ impl Snapshot {
             source: file.source,
             parent: file.parent,
             seq: file.seq,
+            imported: file.imported,
+            origin: file.origin,
             time: file.time,
             position: file.position,
             tables: file.tables,

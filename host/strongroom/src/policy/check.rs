@@ -91,6 +91,7 @@ fn imagined(number: usize, of: usize, now: i64) -> Snapshot {
     snapshot.id = format!("{number:064x}");
     snapshot.source = "imagined".to_owned();
     snapshot.parent = number.checked_sub(1).map(|parent| format!("imagined-{parent:06}"));
+    snapshot.seq = number as u64 + 1;
     snapshot.time = u64::try_from(now - ago).unwrap_or(0);
     snapshot.position = Some(number as u64);
     snapshot.tables = 10;

@@ -169,6 +169,7 @@ impl History<'_> {
         snapshot.id = format!("{number:064x}");
         snapshot.source = "imagined".to_owned();
         snapshot.parent = number.checked_sub(1).map(|parent| self.name(parent));
+        snapshot.seq = number + 1;
         snapshot.time = u64::try_from(time).unwrap_or(0);
         snapshot.position = Some(number.saturating_mul(self.timeline.positions));
         snapshot.tables = 10;

@@ -263,6 +263,7 @@ pub(super) fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
     Job {
         name,
         source: format!("source {source}"),
+        origin: None,
         tables: None,
         leave_out: Vec::new(),
         position: None,

@@ -39,6 +39,7 @@ pub fn hostile(data: &[u8]) {
     let job = Job {
         name: "sound".into(),
         source: "x".into(),
+        origin: None,
         tables: None,
         leave_out: Vec::new(),
         position: None,
@@ -145,6 +146,8 @@ pub(super) fn repository(input: &mut Input<'_>) -> Result<MemoryVault> {
         source: "x".into(),
         parent: None,
         seq: 1,
+        imported: false,
+        origin: None,
         time: 1,
         position: None,
         tables: tables.len() as u32,
