@@ -18,6 +18,7 @@ fn main() {
         return;
     }
     for path in [
+        "guest/order",
         "guest/engine/src",
         "guest/engine/Cargo.toml",
         "guest/component",
