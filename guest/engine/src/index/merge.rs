@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::file::{IndexFile, IndexWriter, Numbered};
 use super::{DIR, losses, names};
-use crate::error::{Code, Place, Result};
+use crate::error::{Code, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
 use crate::vault::Vault;
@@ -225,15 +225,23 @@ fn write(
         let objects = &mut counted[pack as usize].objects;
         *objects = objects.saturating_sub(1);
     }
-    let mut writer = IndexWriter::new(vault.create(&path)?, &counted, count)?;
     // What this run wrote was checked as it was written; what cannot be read now may be sound.
     let sound = |entry: &Entry, pack: u32| {
         let id = all[pack as usize].id;
         needed.contains(&id) || !matches!(pack::stored(vault, id, entry), Ok(None))
     };
     let counts = |entry: &Entry, pack: u32| !is_bad(entry, pack);
-    merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
-    let name = writer.finish().place(&path)?.hex();
+    let file = vault.create(&path)?;
+    let written = || -> Result<Id, Failed> {
+        let mut writer = IndexWriter::new(file, &counted, count)?;
+        merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
+        Ok(writer.finish()?)
+    };
+    let name = written().inspect_err(|_| {
+        // What is unfinished takes room, of which there may be none; otherwise the next writer removes it.
+        let _ = vault.remove(&path);
+    })?;
+    let name = name.hex();
     vault.rename(&path, &format!("{DIR}/{name}"))?;
     vault.sync_dir(DIR)?;
     Ok(Some(name))

@@ -146,7 +146,18 @@ impl<'a> Packer<'a> {
     /// Ends the pack at hand: from now on it counts.
     pub(crate) fn end_pack(&mut self) -> Result<()> {
         // One to which nothing was added goes with the writer.
-        let Some(mut open) = self.open.take_if(|open| !open.entries.is_empty()) else { return Ok(()) };
+        let Some(open) = self.open.take_if(|open| !open.entries.is_empty()) else { return Ok(()) };
+        let path = open.path.clone();
+        let ended = self.end(open);
+        if ended.is_err() {
+            // Where no room was left for it, what is there of it must not take up any.
+            let _ = self.vault.remove(&path);
+        }
+        self.done.push(ended?);
+        Ok(())
+    }
+
+    fn end(&self, mut open: Open) -> Result<Pack> {
         let mut entries: Vec<Entry> = open.entries.values().copied().collect();
         entries.sort_unstable_by_key(|entry| entry.id);
         let (mut end, mut id) = end_of_pack(&entries);
@@ -161,8 +172,7 @@ impl<'a> Packer<'a> {
         drop(open.file);
         self.vault.rename(&open.path, &pack.path())?;
         self.vault.sync_dir(DIR)?;
-        self.done.push(pack);
-        Ok(())
+        Ok(pack)
     }
 
     /// Packs that were written so far.

@@ -9,6 +9,7 @@ pub(crate) mod listing;
 pub(crate) mod mark;
 pub(crate) mod nowhere;
 pub(crate) mod plan;
+mod room;
 pub(crate) mod sift;
 
 use std::cell::RefCell;
@@ -19,7 +20,7 @@ use crate::id::Id;
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::{self, Pack, Packer};
-use crate::progress::Progress;
+use crate::progress::{Level, Progress};
 use crate::repository;
 use crate::snapshot::{self, Snapshot};
 use crate::vault::Vault;
@@ -70,8 +71,32 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
         return Err(Error::invalid(message));
     }
     repository::check(vault)?;
-    let snapshots = readable_snapshots(vault)?;
     let before = repository::bytes(vault)?;
+    let mut pruned = Pruned::default();
+    while pass(vault, options, progress, before, &mut pruned)? == Step::Again {}
+    pruned.bytes_freed =
+        i64::try_from(i128::from(before) - i128::from(pruned.bytes_left)).unwrap_or(i64::MAX);
+    Ok(pruned)
+}
+
+/// What comes after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Next,
+    /// The index had to go to make room: what was read of it is to be let go, and all is looked at anew.
+    Again,
+}
+
+/// Reads, decides and writes once, and adds to what came of it. `before` is how many bytes all files had at first.
+fn pass(
+    vault: &dyn Vault,
+    options: Prune,
+    progress: &dyn Progress,
+    before: u64,
+    pruned: &mut Pruned,
+) -> Result<Step> {
+    let snapshots = readable_snapshots(vault)?;
+    pruned.snapshots = snapshots.len() as u32;
     let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
     let objects = listings.objects(vault);
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
@@ -92,7 +117,7 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
         gone: HashSet::new(),
         written: Vec::new(),
         settled: false,
-        pruned: Pruned { snapshots: snapshots.len() as u32, ..Pruned::default() },
+        pruned,
     };
     let mut unfinished = repository::unfinished(vault)?;
     if snapshots.is_empty() {
@@ -108,21 +133,20 @@ pub fn prune(vault: &dyn Vault, options: Prune, progress: &dyn Progress) -> Resu
         repository::clear(vault, &unfinished)?;
     }
     // What goes without anything being moved goes first: it makes room for what is moved.
-    run.remove(|needed| needed == 0, false)?;
-    run.remove(|needed| needed > 0, true)?;
+    if run.drop_dead()? == Step::Again || run.move_needed()? == Step::Again {
+        return Ok(Step::Again);
+    }
     let after = if options.dry_run {
         let left = before - unfinished.iter().map(|(_, len)| len).sum::<u64>();
         run.bytes_afterwards(left)?
     } else {
         repository::bytes(vault)?
     };
-    let mut pruned = run.pruned;
-    pruned.bytes_left = after;
-    pruned.bytes_freed = i64::try_from(i128::from(before) - i128::from(after)).unwrap_or(i64::MAX);
+    run.pruned.bytes_left = after;
     let stays = |number: &usize| !run.gone.contains(number);
     let kept = (0..listings.packs.len()).filter(stays);
-    pruned.bytes_unused = kept.map(|at| plan::unused(&listings.packs[at], &plan.tallies[at])).sum();
-    Ok(pruned)
+    run.pruned.bytes_unused = kept.map(|at| plan::unused(&listings.packs[at], &plan.tallies[at])).sum();
+    Ok(Step::Next)
 }
 
 /// All snapshots. What one needs that cannot be read is not known, so nothing can be called unused beside it.
@@ -189,23 +213,84 @@ struct Run<'a> {
     bad: HashSet<(Id, Id)>,
     /// The index was brought up to date with all that is listed.
     settled: bool,
-    pruned: Pruned,
+    pruned: &'a mut Pruned,
 }
 
 impl Run<'_> {
-    /// Removes those packs that are to go and of which so many objects are needed.
-    fn remove(&mut self, which: impl Fn(u32) -> bool, last: bool) -> Result<()> {
-        let plan = self.plan;
-        let numbers = (0..plan.fates.len()).filter(|at| which(plan.tallies[*at].needed));
-        let (mut sifted, mut to_sift) = (Sifted::default(), Vec::new());
-        for number in numbers {
-            match plan.fates[number] {
-                Fate::Keep => {}
-                Fate::Drop => sifted.gone.push(number),
-                Fate::Sift => to_sift.push(number),
+    fn numbers(&self, fate: Fate) -> impl Iterator<Item = usize> + use<'_> {
+        self.plan.fates.iter().enumerate().filter(move |(_, of)| **of == fate).map(|(number, _)| number)
+    }
+
+    /// Removes packs of which nothing is needed.
+    fn drop_dead(&mut self) -> Result<Step> {
+        let sifted = Sifted { gone: self.numbers(Fate::Drop).collect(), ..Sifted::default() };
+        self.settle(sifted, &[], false)
+    }
+
+    /// Moves what is needed out of packs that are to go, and removes them: all at once, or, where there is no room for
+    /// that, some at a time, each of which makes room for the next. What does not fit even so stays.
+    fn move_needed(&mut self) -> Result<Step> {
+        let mut to_sift: Vec<usize> = self.numbers(Fate::Sift).collect();
+        to_sift.sort_by_key(|number| self.plan.tallies[*number].needed > 0);
+        let (mut rest, mut at_once, mut stay) = (&to_sift[..], to_sift.len(), Vec::new());
+        let mut full = None;
+        loop {
+            let (now, later) = rest.split_at(at_once.min(rest.len()));
+            let mut sifted = Sifted::default();
+            let mut written = Vec::new();
+            match full.is_some() && now.len() == 1 && self.is_without_waste(now[0]) {
+                // Alone it would be written as it is.
+                true => stay.extend_from_slice(now),
+                false => match self.sift(now, &mut sifted) {
+                    Ok(packs) => {
+                        written = packs;
+                        at_once = at_once.saturating_mul(2);
+                    }
+                    Err(e) if e.code == Code::Full => {
+                        full = Some(e);
+                        if now.len() > 1 {
+                            at_once = now.len() / 2;
+                            continue;
+                        }
+                        stay.extend_from_slice(now);
+                        sifted = Sifted::default();
+                    }
+                    Err(e) => return Err(e),
+                },
+            }
+            if self.settle(sifted, &written, later.is_empty())? == Step::Again {
+                return Ok(Step::Again);
+            }
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+            if full.is_some() {
+                // What went takes room as long as it is open, and what was moved lies elsewhere now.
+                self.objects.reload()?;
             }
         }
-        let written = self.sift(&to_sift, &mut sifted)?;
+        if let Some(e) = full.filter(|_| !stay.is_empty()) {
+            self.no_room_to_move(&to_sift, &stay, &e);
+        }
+        Ok(Step::Next)
+    }
+
+    fn is_without_waste(&self, number: usize) -> bool {
+        let held = &self.listings.packs[number];
+        held.whole && plan::unused(held, &self.plan.tallies[number]) == 0
+    }
+
+    fn no_room_to_move(&self, to_sift: &[usize], stay: &[usize], e: &Error) {
+        let unused = |at: &usize| plan::unused(&self.listings.packs[*at], &self.plan.tallies[*at]);
+        // What was moved meanwhile may lie in small packs, which the next prune moves again.
+        let needed = |at: &usize| self.plan.tallies[*at].used + pack::TRAILER as u64;
+        let (unused, needed) = (stay.iter().map(unused).sum(), to_sift.iter().map(needed).sum());
+        room::warn(self.progress, stay.len(), unused, needed, e);
+    }
+
+    /// Carries out what was found, and counts it.
+    fn settle(&mut self, mut sifted: Sifted, written: &[Pack], last: bool) -> Result<Step> {
         self.pruned.objects_moved += sifted.objects;
         self.pruned.bytes_moved += sifted.bytes;
         self.pruned.packs_written += written.len() as u64;
@@ -216,12 +301,12 @@ impl Run<'_> {
         let nothing = sifted.gone.is_empty() && written.is_empty() && sifted.bad.is_empty();
         self.bad.extend(sifted.bad.drain());
         self.gone.extend(&sifted.gone);
-        self.written.extend(&written);
+        self.written.extend(written);
         if self.dry_run || (nothing && (self.settled || !last)) {
-            return Ok(());
+            return Ok(Step::Next);
         }
         self.settled = true;
-        self.carry_out(&sifted.gone, &written)
+        self.carry_out(&sifted.gone, written)
     }
 
     fn sift(&self, numbers: &[usize], sifted: &mut Sifted) -> Result<Vec<Pack>> {
@@ -241,33 +326,77 @@ impl Run<'_> {
     }
 
     /// New packs are there: now the index, and then the packs that it no longer names.
-    fn carry_out(&self, gone: &[usize], written: &[Pack]) -> Result<()> {
+    fn carry_out(&self, gone: &[usize], written: &[Pack]) -> Result<Step> {
         // A pack that was damaged may have been written again whole, under the same name.
         let new: HashSet<Id> = self.written.iter().map(|pack| pack.id).collect();
-        if self.index_changes() {
-            let unnamed = |(number, held): (usize, &listing::Held)| {
-                (!held.named && !self.gone.contains(&number)).then_some(held.pack.id)
-            };
-            let change = Change {
-                packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
-                needed: written.iter().map(|pack| pack.id).collect(),
-                lost: self.listings.lost.clone(),
-                gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
-                bad: self.bad.iter().filter(|(_, pack)| !new.contains(pack)).copied().collect(),
-                broken: self.listings.broken.clone(),
-                whole: true,
-                ..Change::default()
-            };
-            index::update(self.vault, change).place("while the index is written")?;
+        let stays = |number: &usize| new.contains(&self.listings.packs[*number].pack.id);
+        let leave = gone.iter().copied().filter(|number| !stays(number));
+        // No index file names these, so they need not wait for one, for which there may be no room.
+        let (first, then): (Vec<usize>, Vec<usize>) = leave.partition(|number| self.is_nameless(*number));
+        self.remove(&first)?;
+        let mut step = Step::Next;
+        if self.index_changes()
+            && let Err(e) = self.update_index(gone, written)
+        {
+            if e.code != Code::Full || then.is_empty() || !room::is_expendable(self.vault, &self.gone_ids())?
+            {
+                return Err(e);
+            }
+            let message = format!(
+                "there is no room for a new index before packs are removed ({e}); so the old one goes first, and is made \
+                 again from the packs"
+            );
+            self.progress.log(Level::Info, &message);
+            room::remove_index(self.vault)?;
+            step = Step::Again;
         }
-        let packs = gone.iter().map(|number| self.listings.packs[*number].pack);
-        for pack in packs.filter(|pack| !new.contains(&pack.id)) {
-            match self.vault.remove(&pack.path()) {
+        self.remove(&then)?;
+        if first.is_empty() && then.is_empty() {
+            return Ok(step);
+        }
+        self.vault.sync_dir(pack::DIR)?;
+        Ok(step)
+    }
+
+    fn gone_ids(&self) -> HashSet<Id> {
+        self.gone.iter().map(|number| self.listings.packs[*number].pack.id).collect()
+    }
+
+    /// No index file names this pack, and nothing in it is needed that lies elsewhere.
+    fn is_nameless(&self, number: usize) -> bool {
+        let held = &self.listings.packs[number];
+        let named =
+            held.named || self.listings.lost.contains(&held.pack.id) || !self.listings.broken.is_empty();
+        !named && self.plan.fates[number] == Fate::Drop
+    }
+
+    fn remove(&self, packs: &[usize]) -> Result<()> {
+        for number in packs {
+            match self.vault.remove(&self.listings.packs[*number].pack.path()) {
                 Err(e) if e.code != Code::NotFound => return Err(e),
                 _ => {}
             }
         }
-        if gone.is_empty() { Ok(()) } else { self.vault.sync_dir(pack::DIR) }
+        Ok(())
+    }
+
+    /// The index comes to name what was written and what stays, and no longer what goes.
+    fn update_index(&self, gone: &[usize], written: &[Pack]) -> Result<()> {
+        let new: HashSet<Id> = self.written.iter().map(|pack| pack.id).collect();
+        let unnamed = |(number, held): (usize, &listing::Held)| {
+            (!held.named && !self.gone.contains(&number)).then_some(held.pack.id)
+        };
+        let change = Change {
+            packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
+            needed: written.iter().map(|pack| pack.id).collect(),
+            lost: self.listings.lost.clone(),
+            gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
+            bad: self.bad.iter().filter(|(_, pack)| !new.contains(pack)).copied().collect(),
+            broken: self.listings.broken.clone(),
+            whole: true,
+            ..Change::default()
+        };
+        index::update(self.vault, change).place("while the index is written")
     }
 
     /// Whether the index has to say something else than it does.

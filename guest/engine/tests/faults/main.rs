@@ -12,6 +12,7 @@ mod common;
 mod crash;
 mod disk;
 mod errors;
+mod full;
 mod repair;
 mod verbs;
 mod world;

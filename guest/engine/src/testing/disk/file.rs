@@ -2,6 +2,7 @@
 
 use super::Disk;
 use super::fault::{Asked, How};
+use super::room::full;
 use crate::error::Result;
 use crate::vault::VaultFile;
 
@@ -13,7 +14,18 @@ pub(super) struct DiskFile {
 
 impl DiskFile {
     pub(super) fn boxed(disk: Disk, node: usize, path: &str) -> Box<dyn VaultFile> {
+        *disk.state().room.open.entry(node).or_default() += 1;
         Box::new(Self { disk, node, path: path.to_owned() })
+    }
+}
+
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if let Some(open) = state.room.open.get_mut(&self.node) {
+            *open -= 1;
+        }
+        state.room.open.retain(|_, open| *open > 0);
     }
 }
 
@@ -25,8 +37,11 @@ impl VaultFile for DiskFile {
                 How::Part(number) => &bytes[..(number % (bytes.len() as u64 + 1)) as usize],
                 _ => bytes,
             };
-            state.file_mut(self.node).write(offset, bytes);
-            Ok(())
+            let fits = state.fit(self.node, offset, bytes.len());
+            if fits > 0 {
+                state.file_mut(self.node).write(offset, &bytes[..fits]);
+            }
+            if fits < bytes.len() { Err(full("write", &self.path)) } else { Ok(()) }
         })
     }
 

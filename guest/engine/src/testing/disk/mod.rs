@@ -13,6 +13,7 @@
 mod fault;
 mod file;
 mod power;
+mod room;
 mod state;
 mod turns;
 
@@ -58,7 +59,9 @@ impl Disk {
 
     /// A copy of its own, with everything that is not yet durable.
     pub fn deep_clone(&self) -> Self {
-        Self::with(self.state().clone())
+        let mut state = self.state().clone();
+        state.room.open.clear();
+        Self::with(state)
     }
 
     /// Counts operations from 0 again, and lets this happen to them.

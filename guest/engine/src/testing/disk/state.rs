@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::fault::Faults;
 use super::not_found;
+use super::room::Room;
 use super::turns::Turns;
 use crate::error::{Code, Error, Result};
 
@@ -18,6 +19,7 @@ pub(super) struct State {
     nodes: Vec<Node>,
     pub(super) faults: Faults,
     pub(super) turns: Option<Turns>,
+    pub(super) room: Room,
 }
 
 #[derive(Clone)]
@@ -51,7 +53,12 @@ pub(super) enum Change {
 
 impl Default for State {
     fn default() -> Self {
-        Self { nodes: vec![Node::Dir(Dir::default())], faults: Faults::default(), turns: None }
+        Self {
+            nodes: vec![Node::Dir(Dir::default())],
+            faults: Faults::default(),
+            turns: None,
+            room: Room::default(),
+        }
     }
 }
 
@@ -177,6 +184,7 @@ impl State {
         if self.dir(dir).seen.contains_key(name) {
             return Err(Error::new(Code::Exists, format!("{path} is there already")));
         }
+        self.room_for_a_file(path)?;
         let node = self.add(Node::File(File::default()));
         self.dir_mut(dir).change(Change::Link(name.to_owned(), node));
         Ok(node)
