@@ -11,6 +11,7 @@ pub mod files;
 pub mod guests;
 pub mod increments;
 pub mod large;
+pub mod many;
 #[cfg(unix)]
 pub mod profile;
 pub mod real;

@@ -87,6 +87,9 @@ fn run(name: &str, args: &[&str]) -> Result<()> {
             Ok(())
         }
         "many-snapshots" => many_snapshots(path(0)?, number(1)?),
+        "many-tables" => crate::many::tables(path(0)?, number(1)?),
+        "many-sources" => crate::many::snapshots(path(0)?, number(1)?, number(2)?),
+        "change-many" => crate::many::change(path(0)?, number(1)?),
         // The entries of the benchmark.
         "raw" => entries::write_raw(path(0)?, number(1)?),
         "bulk-load" => {

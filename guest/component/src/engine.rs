@@ -139,8 +139,9 @@ fn compression(name: &str) -> Result<engine::Compression> {
 /// What every step after the first needs: the store's name travels with the plan.
 fn split_state(state: &[u8]) -> Result<(String, &[u8])> {
     let wrong = || engine::Error::new(Code::Invalid, "this plan is not one that this component made");
-    let (len, rest) = state.split_first_chunk::<4>().ok_or_else(wrong)?;
-    let (store, state) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or_else(wrong)?;
+    let (rest, len) = state.split_last_chunk::<4>().ok_or_else(wrong)?;
+    let at = rest.len().checked_sub(u32::from_le_bytes(*len) as usize).ok_or_else(wrong)?;
+    let (state, store) = rest.split_at(at);
     Ok((String::from_utf8(store.to_vec()).map_err(|_| wrong())?, state))
 }
 
@@ -148,9 +149,10 @@ impl wit::Guest for Component {
     fn prepare(wanted: wit::Job) -> Result<wit::Plan> {
         let (job, store) = job(wanted)?;
         let plan = engine::prepare(vault()?, &Store::open(&store)?, &job, &Progress)?;
-        let mut state = (store.len() as u32).to_le_bytes().to_vec();
+        // Behind the plan, which is large where there are many tables.
+        let mut state = plan.state;
         state.extend_from_slice(store.as_bytes());
-        state.extend_from_slice(&plan.state);
+        state.extend_from_slice(&(store.len() as u32).to_le_bytes());
         Ok(wit::Plan {
             name: plan.name,
             parts: plan.parts,

@@ -39,3 +39,33 @@ pub(crate) fn advance(progress: &dyn Progress, phase: &str, bytes: u64, entries:
         Err(Error::new(Code::Cancelled, "stopped on request; nothing was published"))
     }
 }
+
+/// Warnings of which there may be one for every table or file: the first few are passed on, the others counted.
+pub(crate) struct Few<'p> {
+    progress: &'p dyn Progress,
+    number: u64,
+}
+
+/// So many are passed on.
+const FEW: u64 = 5;
+
+impl<'p> Few<'p> {
+    pub(crate) fn new(progress: &'p dyn Progress) -> Self {
+        Self { progress, number: 0 }
+    }
+
+    /// One more.
+    pub(crate) fn warn(&mut self, message: &str) {
+        self.number += 1;
+        let level = if self.number <= FEW { Level::Warn } else { Level::Debug };
+        self.progress.log(level, message);
+    }
+
+    /// That was all of them: says how many were not passed on, and what they are about.
+    pub(crate) fn end(self, what: &str) {
+        if self.number > FEW {
+            let more = self.number - FEW;
+            self.progress.log(Level::Warn, &format!("and {more} more: {what} ({} in all)", self.number));
+        }
+    }
+}

@@ -4,7 +4,7 @@ use crate::catalog::Table;
 use crate::error::{Code, Error, Place, Result};
 use crate::globs;
 use crate::open::{Opened, open};
-use crate::progress::{Level, Progress, advance};
+use crate::progress::{Few, Progress, advance};
 use crate::snapshot;
 use crate::store::{Bytes, Sink};
 use crate::vault::Vault;
@@ -37,11 +37,12 @@ pub fn restore<'s>(
         ),
         _ => e,
     };
+    let mut left_out = Few::new(progress);
     for table in chosen {
         match restore_table(&opened, table, sink.as_mut(), progress).map_err(forgotten) {
             Err(e) if skip_damaged && e.code == Code::Damaged => {
                 sink.abandon_table();
-                progress.log(Level::Warn, &format!("table {:?} is left out: {e}", table.name));
+                left_out.warn(&format!("table {:?} is left out: {e}", table.name));
                 damage.push(Damage {
                     file: String::new(),
                     snapshots: vec![opened.snapshot().name.clone()],
@@ -53,6 +54,7 @@ pub fn restore<'s>(
             done => done?,
         }
     }
+    left_out.end("tables that are left out");
     sink.finish()?;
     Ok(damage)
 }

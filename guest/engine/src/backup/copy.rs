@@ -1,8 +1,8 @@
 //! Copies one part of a store.
 
 use super::stock::Stock;
-use super::{Copied, Range, Receipt, State, checksum, from_bytes, to_bytes};
-use crate::error::{Error, Place, Result};
+use super::{Copied, PLAN, Part, Range, Receipt, checksum, part_from_bytes, to_bytes};
+use crate::error::{Place, Result};
 use crate::id::{Id, Kind};
 use crate::progress::{Level, Progress, advance};
 use crate::store::{Bytes, Store, Table};
@@ -26,18 +26,13 @@ pub fn copy(
     part: u32,
     progress: &dyn Progress,
 ) -> Result<Vec<u8>> {
-    let state: State = from_bytes("plan", plan)?;
-    let ranges = state.parts.get(part as usize);
-    let ranges = ranges.ok_or_else(|| Error::invalid(format!("the plan has no part {part}")))?;
-    let mut stock =
-        Stock::of_part(vault, part.to_string(), state.parts.len())?.compressing(state.compression);
-    let mut copied = Vec::new();
-    for range in ranges {
-        let table = state.tables.get(range.table as usize);
-        let table = table.ok_or_else(|| Error::invalid("the plan names a table that it does not have"))?;
-        let name = &table.name;
+    let (Part { compression, ranges }, parts) = part_from_bytes(plan, part)?;
+    let mut stock = Stock::of_part(vault, part.to_string(), parts as usize)?.compressing(compression);
+    let mut copied = Vec::with_capacity(ranges.len());
+    for range in &ranges {
+        let name = &range.name;
         progress.log(Level::Debug, &format!("Copying table {name:?}"));
-        let edges = copy_range(store, range, name, table.multimap, &mut stock, progress);
+        let edges = copy_range(store, range, &mut stock, progress);
         let edges = edges.place(format_args!("table {name:?}"))?;
         // With the last stretch: by now a store has read most of the others too.
         let track = match range.to {
@@ -47,7 +42,7 @@ pub fn copy(
         copied.push(Copied { table: range.table, edges, track });
     }
     let (packs, bytes_added) = stock.finish()?;
-    to_bytes("receipt", &Receipt { plan: checksum("plan", plan), part, ranges: copied, packs, bytes_added })
+    to_bytes("receipt", &Receipt { plan: checksum(PLAN, plan), part, ranges: copied, packs, bytes_added })
 }
 
 struct Branches<'p> {
@@ -85,19 +80,12 @@ pub(crate) fn copy_table(
 
 /// A stretch begins after the first entry at or after its mark that ends a leaf by its rank, and goes on to the first
 /// such entry at or after the next mark: so every leaf is cut by one part alone.
-fn copy_range(
-    store: &dyn Store,
-    range: &Range,
-    table: &str,
-    multimap: bool,
-    put: &mut dyn Put,
-    progress: &dyn Progress,
-) -> Result<Edges> {
+fn copy_range(store: &dyn Store, range: &Range, put: &mut dyn Put, progress: &dyn Progress) -> Result<Edges> {
     let first = range.from.is_none();
     let spine = if first { Spine::new() } else { Spine::ragged() };
-    let mut leaves = Leaves::new(multimap, if first { Mode::Cut } else { Mode::Skip });
+    let mut leaves = Leaves::new(range.multimap, if first { Mode::Cut } else { Mode::Skip });
     let mut sink = Branches { put, spine, entries: 0, bytes: 0 };
-    let mut scan = store.scan(table, range.from.as_deref(), range.to.as_deref())?;
+    let mut scan = store.scan(&range.name, range.from.as_deref(), range.to.as_deref())?;
     read_all(scan.as_mut(), &mut leaves, &mut sink, PHASE, progress)?;
     if let Some(to) = &range.to {
         leaves.check_whole()?;
@@ -105,7 +93,7 @@ fn copy_range(
             return Ok(Edges::default());
         }
         leaves.set_mode(Mode::CutToBoundary);
-        let mut rest = store.scan(table, Some(to), None)?;
+        let mut rest = store.scan(&range.name, Some(to), None)?;
         read_all(rest.as_mut(), &mut leaves, &mut sink, PHASE, progress)?;
     }
     leaves.end(&mut sink)?;

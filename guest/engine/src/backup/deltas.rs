@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::seal::complete;
 use super::stock::Stock;
-use super::{Job, State, copy_table, from_bytes, prepare, publish};
+use super::{Job, copy_table, plan_from_bytes, prepare, publish};
 use crate::catalog::{self, Table};
 use crate::error::Result;
 use crate::id::{Id, Kind};
@@ -22,7 +22,7 @@ use crate::vault::Vault;
 /// both have, in the snapshot before it of the same source.
 pub fn backup_with_deltas(vault: &dyn Vault, store: &dyn Store, job: &Job) -> Result<Snapshot> {
     let plan = prepare(vault, store, &Job { parts: 1, ..job.clone() }, &Silent)?;
-    let state: State = from_bytes("plan", &plan.state)?;
+    let (_, state) = plan_from_bytes(&plan.state)?;
     let objects = Objects::open(vault)?;
     let parent = state.parent.as_deref().map(|name| snapshot::read(vault, name)).transpose()?;
     let old = parent.as_ref().and_then(|parent| catalog::read(&objects, parent).ok()).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn complete_increment(
     tables: impl FnOnce(&Objects<'_>, &mut dyn Put) -> Vec<Table>,
 ) -> Result<Snapshot> {
     let plan = prepare(vault, store, job, &Silent)?;
-    let state: State = from_bytes("plan", &plan.state)?;
+    let (_, state) = plan_from_bytes(&plan.state)?;
     let mut stock = Stock::open(vault, "seal")?.compressing(state.compression);
     let tables = tables(&Objects::open(vault)?, &mut stock);
     let root = catalog::write(&tables, &mut stock)?;

@@ -14,7 +14,7 @@ use crate::id::Id;
 use crate::index::{Index, IndexFile, len_of_file};
 use crate::objects::Objects;
 use crate::pack::{self, Entry, Pack, Packer};
-use crate::progress::{Level, Progress};
+use crate::progress::{Few, Progress};
 use crate::vault::Vault;
 
 /// When a backup puts small files together.
@@ -106,6 +106,7 @@ impl Fold {
     ) -> Result<Folded> {
         let mut packer = Packer::new(vault, "fold");
         let mut folded = Folded::default();
+        let mut left = Few::new(progress);
         for pack in &self.packs {
             match copy(vault, *pack, objects, &mut packer).place(pack.path()) {
                 Ok(true) => {
@@ -113,11 +114,12 @@ impl Fold {
                 }
                 Ok(false) => {}
                 Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {
-                    progress.log(Level::Warn, &format!("{e}; the pack stays as it is, `verify` says more"));
+                    left.warn(&format!("{e}; the pack stays as it is, `verify` says more"));
                 }
                 Err(e) => return Err(e),
             }
         }
+        left.end("packs that stay as they are");
         folded.written = packer.finish()?.iter().map(|pack| pack.id).collect();
         // A pack that held all of it has the same name.
         folded.gone.retain(|pack| !folded.written.contains(pack));

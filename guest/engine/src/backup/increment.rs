@@ -16,7 +16,7 @@ use crate::id::{Id, Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::Pack;
-use crate::progress::{Level, Progress, advance};
+use crate::progress::{Few, Level, Progress, advance};
 use crate::snapshot::{Snapshot, Tracking};
 use crate::store::{self, Changes, Store};
 use crate::tracking::{self, Track, Tracked};
@@ -194,12 +194,12 @@ fn all(
     progress: &dyn Progress,
 ) -> Result<Increment, Stop> {
     let mut outcomes = Vec::with_capacity(tables.len());
+    let mut doubts = Few::new(progress);
     for table in tables {
         let outcome = match one(store, known, table, watched, &mut stock, progress) {
             Err(Stop::Scan(reason)) => Outcome::Scan(reason.to_owned(), None),
             Err(Stop::Doubt(reason, e)) => {
-                let message = format!("table {:?} is scanned, because {reason}: {e}", table.name);
-                progress.log(Level::Warn, &message);
+                doubts.warn(&format!("table {:?} is scanned, because {reason}: {e}", table.name));
                 Outcome::Scan(reason.to_owned(), None)
             }
             done => done?,
@@ -213,6 +213,7 @@ fn all(
         outcomes.push(outcome);
         advance(progress, PHASE, 0, 0)?;
     }
+    doubts.end("tables that are scanned for such a reason");
     let (packs, bytes_added) = stock.finish()?;
     Ok(Increment { tables: outcomes, packs, bytes_added })
 }

@@ -26,6 +26,7 @@ pub use prepare::prepare;
 pub(crate) use seal::{add_to_index, check_count};
 pub use seal::{draft_tables, publish, seal};
 
+use crate::bytes::Cursor;
 use crate::codec::Compression;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -118,8 +119,6 @@ struct State {
     left_out: u32,
     folding: Folding,
     compression: Compression,
-    /// What each part copies.
-    parts: Vec<Vec<Range>>,
     /// Where the parent's tables and its tracking data begin.
     parent_tables: Option<Root>,
     parent_tracking: Option<Root>,
@@ -157,10 +156,19 @@ struct Done {
     track: Option<Track>,
 }
 
+/// What one call of [`copy`] copies, and all that it must know: it is made of this alone, however many tables there are.
+#[derive(Debug, Serialize, Deserialize)]
+struct Part {
+    compression: Compression,
+    ranges: Vec<Range>,
+}
+
 /// A stretch of a table, between marks of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Range {
     table: u32,
+    name: String,
+    multimap: bool,
     from: Option<Vec<u8>>,
     to: Option<Vec<u8>>,
 }
@@ -186,15 +194,72 @@ struct Copied {
 
 /// What passes between the steps: a checksum, which is another for every kind of thing, and the thing.
 fn to_bytes<T: Serialize>(what: &str, thing: &T) -> Result<Vec<u8>> {
-    let body = postcard::to_allocvec(thing).map_err(|e| Error::new(crate::Code::Other, e.to_string()))?;
-    Ok([&checksum(what, &body).to_le_bytes(), &body[..]].concat())
+    let bytes = append(vec![0; 8], thing)?;
+    Ok(sealed(what, bytes))
+}
+
+const PLAN: &str = "plan";
+
+/// A plan: its parts, each with its length in front, and what [`seal`] needs.
+fn plan_to_bytes(parts: &[Part], state: &State) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; 8];
+    bytes.extend_from_slice(&(parts.len() as u32).to_le_bytes());
+    for part in parts {
+        let part = append(Vec::new(), part)?;
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&part);
+    }
+    Ok(sealed(PLAN, append(bytes, state)?))
+}
+
+/// The parts of a plan, and what [`seal`] needs.
+fn plan_from_bytes(plan: &[u8]) -> Result<(Vec<&[u8]>, State)> {
+    let open = || {
+        let mut cursor = Cursor(body(PLAN, plan)?);
+        let count = cursor.u32()?;
+        let mut part = || cursor.u64().and_then(|len| cursor.take(usize::try_from(len).ok()?));
+        let parts = (0..count).map(|_| part()).collect::<Option<Vec<_>>>()?;
+        Some((parts, cursor.0))
+    };
+    let (parts, state) = open().ok_or_else(|| not_ours(PLAN))?;
+    Ok((parts, postcard::from_bytes(state).map_err(|_| not_ours(PLAN))?))
+}
+
+/// One part of a plan, and how many there are.
+fn part_from_bytes(plan: &[u8], number: u32) -> Result<(Part, u32)> {
+    let mut cursor = Cursor(body(PLAN, plan).ok_or_else(|| not_ours(PLAN))?);
+    let count = cursor.u32().ok_or_else(|| not_ours(PLAN))?;
+    if number >= count {
+        return Err(Error::invalid(format!("the plan has no part {number}")));
+    }
+    let mut next = || cursor.u64().and_then(|len| cursor.take(usize::try_from(len).ok()?));
+    let part = (0..=number).map(|_| next()).last().flatten();
+    let part = part.and_then(|part| postcard::from_bytes(part).ok());
+    Ok((part.ok_or_else(|| not_ours(PLAN))?, count))
+}
+
+fn append<T: Serialize>(bytes: Vec<u8>, thing: &T) -> Result<Vec<u8>> {
+    postcard::to_extend(thing, bytes).map_err(|e| Error::new(crate::Code::Other, e.to_string()))
+}
+
+fn sealed(what: &str, mut bytes: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(what, &bytes[8..]);
+    bytes[..8].copy_from_slice(&sum.to_le_bytes());
+    bytes
 }
 
 fn from_bytes<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T> {
-    let thing = bytes.split_first_chunk().and_then(|(sum, body)| {
-        (u64::from_le_bytes(*sum) == checksum(what, body)).then(|| postcard::from_bytes(body).ok())?
-    });
-    thing.ok_or_else(|| Error::invalid(format!("this {what} is not one that this component made")))
+    body(what, bytes).and_then(|body| postcard::from_bytes(body).ok()).ok_or_else(|| not_ours(what))
+}
+
+/// What stands behind the checksum, if that is right.
+fn body<'a>(what: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let (sum, body) = bytes.split_first_chunk()?;
+    (u64::from_le_bytes(*sum) == checksum(what, body)).then_some(body)
+}
+
+fn not_ours(what: &str) -> Error {
+    Error::invalid(format!("this {what} is not one that this component made"))
 }
 
 pub(crate) fn checksum(what: &str, bytes: &[u8]) -> u64 {

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::increment::{self, Increment, Outcome};
-use super::{Job, Plan, PlannedTable, Range, State, to_bytes};
+use super::{Job, Part, Plan, PlannedTable, Range, State, plan_to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;
-use crate::progress::{Level, Progress};
+use crate::progress::{Few, Level, Progress};
 use crate::snapshot::Newest;
 use crate::snapshot::name::{self, Facts};
 use crate::store::{Store, Table};
@@ -30,9 +30,9 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     let (parent, newest, unreadable) =
         if there { Newest::find(vault, &job.source)? } else { (None, Newest::none(), Vec::new()) };
     let parent = parent.as_ref();
-    for file in &unreadable {
-        progress.log(Level::Warn, &format!("{}; `verify` says more", file.error));
-    }
+    let mut warnings = Few::new(progress);
+    unreadable.iter().for_each(|file| warnings.warn(&format!("{}; `verify` says more", file.error)));
+    warnings.end("snapshot files that cannot be read");
     let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
     let seq = parent.map_or(0, |parent| parent.seq).saturating_add(1);
     let facts = Facts { source: &job.source, time: job.time, position, seq };
@@ -67,7 +67,10 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         .collect();
 
     let bytes_about: u64 = to_scan.iter().map(|(_, table)| weight(table)).fold(0, u64::saturating_add);
-    let parts = divide(store, &to_scan, bytes_about, job)?;
+    let parts: Vec<Part> = divide(store, &to_scan, bytes_about, job)?
+        .into_iter()
+        .map(|ranges| Part { compression: job.compression, ranges })
+        .collect();
     let state = State {
         name: name.clone(),
         source: job.source.clone(),
@@ -82,7 +85,6 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         compression: job.compression,
         left_out: (all.len() - chosen.len()) as u32,
         tables,
-        parts,
         parent_tables: parent.and_then(|parent| parent.root),
         parent_tracking: parent.and_then(|parent| Some(parent.tracking.as_ref()?.root)),
         packs,
@@ -94,10 +96,10 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     };
     Ok(Plan {
         name,
-        parts: state.parts.len() as u32,
+        parts: parts.len() as u32,
         bytes_about: to_scan.iter().map(|(_, table)| table.bytes_about).fold(0, u64::saturating_add),
         entries: to_scan.iter().map(|(_, table)| table.entries).fold(0, u64::saturating_add),
-        state: to_bytes("plan", &state)?,
+        state: plan_to_bytes(&parts, &state)?,
     })
 }
 
@@ -169,10 +171,12 @@ fn divide(store: &dyn Store, tables: &[(u32, &Table)], total: u64, job: &Job) ->
             // Where its middle lies among all.
             let middle = before.saturating_add(size / count * i + size / count / 2);
             let part = usize::try_from(middle / part_size).unwrap_or(usize::MAX).min(divided.len() - 1);
-            let table = *number;
             match divided[part].last_mut() {
-                Some(last) if last.table == table && last.to == from => last.to = to.clone(),
-                _ => divided[part].push(Range { table, from, to: to.clone() }),
+                Some(last) if last.table == *number && last.to == from => last.to = to.clone(),
+                _ => {
+                    let (name, multimap) = (table.name.clone(), table.multimap);
+                    divided[part].push(Range { table: *number, name, multimap, from, to: to.clone() });
+                }
             }
             from = to;
         }

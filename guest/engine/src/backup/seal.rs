@@ -5,7 +5,7 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
-use super::{Draft, Folding, Receipt, State, checksum, from_bytes, to_bytes};
+use super::{Draft, Folding, PLAN, Receipt, State, checksum, from_bytes, plan_from_bytes, to_bytes};
 use crate::catalog::{self, Schema, Table};
 use crate::delta::Base;
 use crate::error::{Code, Error, Place, Result};
@@ -13,7 +13,7 @@ use crate::id::{Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::Pack;
-use crate::progress::{Level, Progress, advance};
+use crate::progress::{Few, Progress, advance};
 use crate::snapshot::{self, Newest, Snapshot, Tracking};
 use crate::store::Store;
 use crate::tracking::{self, Track};
@@ -39,13 +39,13 @@ pub fn seal(
     progress: &dyn Progress,
 ) -> Result<Draft> {
     advance(progress, "seal", 0, 0)?;
-    let state: State = from_bytes("plan", plan)?;
+    let (parts, state) = plan_from_bytes(plan)?;
     let receipts =
         receipts.iter().map(|receipt| from_bytes("receipt", receipt)).collect::<Result<Vec<Receipt>>>()?;
-    if receipts.iter().any(|receipt| receipt.plan != checksum("plan", plan)) {
+    if receipts.iter().any(|receipt| receipt.plan != checksum(PLAN, plan)) {
         return Err(Error::invalid("a receipt is one for another plan"));
     }
-    if !receipts.iter().map(|receipt| receipt.part as usize).eq(0..state.parts.len()) {
+    if !receipts.iter().map(|receipt| receipt.part as usize).eq(0..parts.len()) {
         return Err(Error::invalid("a receipt is missing, given twice, or out of order"));
     }
     let mut stock = Stock::open(vault, "seal")?.compressing(state.compression);
@@ -197,6 +197,7 @@ fn join_tables(
     let mut copied = receipts.iter().flat_map(|receipt| &receipt.ranges).peekable();
     let mut tables = Vec::with_capacity(state.tables.len());
     let mut tracks = Vec::with_capacity(state.tables.len());
+    let mut contradictions = Few::new(progress);
     for (number, table) in (0u32..).zip(&state.tables) {
         let (root, track) = match &table.done {
             Some(done) => (done.root, done.track.clone()),
@@ -229,9 +230,10 @@ fn join_tables(
                  earlier snapshots may lack changes: is the disk sound?",
                 table.name
             );
-            progress.log(Level::Warn, &message);
+            contradictions.warn(&message);
         }
     }
+    contradictions.end("tables that are not what the store's changes made of them");
     if copied.next().is_some() {
         return Err(Error::invalid("the receipts are not those of the plan"));
     }

@@ -7,7 +7,7 @@ use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::object;
 use crate::pack::{self, Packer};
-use crate::progress::{Level, Progress};
+use crate::progress::{Few, Level, Progress};
 use crate::snapshot::diagnosis;
 use crate::vault::Vault;
 
@@ -20,6 +20,7 @@ pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> R
     }
     let mut change = Change::default();
     let (mut seen, mut odd) = (HashSet::new(), Vec::new());
+    let (mut packs, mut files) = (Few::new(progress), Few::new(progress));
     for pack in index.packs().filter(|pack| seen.insert(pack.id)) {
         let path = pack.path();
         let wrong = match vault.len(&path) {
@@ -31,20 +32,19 @@ pub(crate) fn mend(vault: &dyn Vault, check: bool, progress: &dyn Progress) -> R
             Err(e) if e.code == Code::NotFound => format!("{path} is gone"),
             Err(e) => return Err(e),
         };
-        progress.log(
-            Level::Warn,
-            &format!(
-                "{wrong}; what it lacks is written again where it is needed, `verify` says what is lost"
-            ),
-        );
+        packs.warn(&format!(
+            "{wrong}; what it lacks is written again where it is needed, `verify` says what is lost"
+        ));
         change.lost.insert(pack.id);
     }
     for (file, wrong) in index.damage() {
         let Some(name) = file.strip_prefix(DIR).map(|name| name.trim_start_matches('/')) else { continue };
         let kept = keep(vault, file)?.map_or(String::new(), |kept| format!("; {kept}"));
-        progress.log(Level::Warn, &format!("{wrong}{kept}; it is made again from the packs"));
+        files.warn(&format!("{wrong}{kept}; it is made again from the packs"));
         change.broken.insert(name.to_owned());
     }
+    packs.end("packs that are gone or have another length");
+    files.end("index files that are damaged");
     let lost = &change.lost;
     change.packs = index.loose()?.iter().filter(|pack: &&Id| !lost.contains(pack)).copied().collect();
     let taken_over = change.packs.len();

@@ -20,7 +20,7 @@ use crate::id::Id;
 use crate::index::{self, Change};
 use crate::objects::Objects;
 use crate::pack::{self, Pack, Packer};
-use crate::progress::{Level, Progress};
+use crate::progress::{Few, Level, Progress};
 use crate::repository;
 use crate::snapshot::{self, Snapshot};
 use crate::vault::Vault;
@@ -311,9 +311,12 @@ impl Run<'_> {
 
     fn sift(&self, numbers: &[usize], sifted: &mut Sifted) -> Result<Vec<Pack>> {
         let Self { vault, listings, objects, needed, plan, progress, .. } = *self;
-        let sieve = Sieve { vault, listings, objects, needed, plan, gives_back: &self.gives_back, progress };
+        let given_up = RefCell::new(Few::new(progress));
+        let gives_back = &self.gives_back;
+        let sieve = Sieve { vault, listings, objects, needed, plan, gives_back, progress, given_up };
         let mut packer = Packer::new(if self.dry_run { &Nowhere } else { vault }, "prune");
         let sift = numbers.iter().try_for_each(|number| sieve.sift(*number, &mut packer, sifted));
+        sieve.given_up.into_inner().end("objects that are not what was written");
         match sift.and_then(|()| packer.end_pack()) {
             Ok(()) => packer.finish(),
             Err(e) => {

@@ -16,7 +16,7 @@ use crate::index::Location;
 use crate::object::{self, Stored};
 use crate::objects::Objects;
 use crate::pack::{self, Entry, Packer};
-use crate::progress::{Level, Progress};
+use crate::progress::{Few, Progress};
 use crate::vault::{Vault, VaultFile};
 
 /// Objects are read together up to so many bytes, across gaps of up to so many.
@@ -33,6 +33,7 @@ pub(super) struct Sieve<'a, 'v> {
     /// Deltas, by the places where they lie, that were seen to give their content back.
     pub(super) gives_back: &'a RefCell<Marks>,
     pub(super) progress: &'a dyn Progress,
+    pub(super) given_up: RefCell<Few<'a>>,
 }
 
 /// What came of it.
@@ -177,7 +178,7 @@ impl Sieve<'_, '_> {
                  backup writes the object again if the database still holds it; `verify --read-data` says what it costs",
                 entry.offset, entry.id
             );
-            self.progress.log(Level::Warn, &message);
+            self.given_up.borrow_mut().warn(&message);
         }
         blame(self.vault, self.listings, &entry.id, &mut sifted.bad)
     }

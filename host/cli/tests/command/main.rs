@@ -11,6 +11,7 @@ mod drill;
 mod forget;
 mod formats;
 mod interrupt;
+mod many;
 mod output;
 mod place;
 mod policy;

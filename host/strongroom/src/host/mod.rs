@@ -1,5 +1,6 @@
 //! What the engine's imports do: the granted store, the granted sink, and whoever listens.
 
+mod log;
 pub(crate) mod progress;
 pub(crate) mod sink;
 pub(crate) mod store;
@@ -12,6 +13,7 @@ use strongroom_store as kv;
 use crate::sandbox::Walls;
 use crate::sandbox::wit_kv::kv_store;
 
+pub(crate) use log::Log;
 pub(crate) use progress::Meter;
 
 /// What one run may touch besides its directory, shared by its instances. Everything that is not here is denied.
@@ -23,6 +25,7 @@ pub(crate) struct Grants {
     /// The sink when the engine has finished it: what is left is to publish it.
     pub(crate) finished: Mutex<Option<Box<dyn kv::Sink>>>,
     pub(crate) meter: Meter,
+    pub(crate) log: Log,
     /// The store or the sink has failed: what the engine then says is about them, not about the repository.
     pub(crate) failed_outside: AtomicBool,
 }
@@ -35,6 +38,7 @@ impl Grants {
             sink: Mutex::new(None),
             finished: Mutex::new(None),
             meter,
+            log: Log::default(),
             failed_outside: AtomicBool::new(false),
         }
     }

@@ -142,8 +142,15 @@ impl progress::Host for State {
     }
 
     fn log(&mut self, level: progress::Level, message: String) -> wasmtime::Result<()> {
-        self.log_left = self.log_left.checked_sub(message.len()).ok_or(Exceeded::LogBytes)?;
+        let detail = level == progress::Level::Debug;
+        if detail && !tracing::enabled!(tracing::Level::DEBUG) {
+            return Ok(());
+        }
         let message = strongroom_core::message(&message);
+        if !self.grants.log.admit(detail, message.len(), self.budgets.log_bytes) {
+            // A component that says too much may do nothing else.
+            return self.go_on();
+        }
         match level {
             progress::Level::Debug => tracing::debug!(component = "engine", "{message}"),
             progress::Level::Info => tracing::info!(component = "engine", "{message}"),

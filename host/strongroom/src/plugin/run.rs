@@ -162,7 +162,7 @@ impl Plugin {
         let ran = self.0.pre.instantiate(&mut store);
         let ran = ran.and_then(|plugin| plugin.wasi_cli_run().call_run(&mut store));
         // Before anything is said about the end.
-        let printed = stdout.flush().and(stderr.flush());
+        let printed = stderr.say_dropped(called).and(stdout.flush()).and(stderr.flush());
         if stdout.reader_is_gone() {
             let message = format!("whoever read what {called} printed is gone; {UNHARMED}");
             return Err(Error::new(ErrorCode::Cancelled, message));

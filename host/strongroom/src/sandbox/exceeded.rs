@@ -19,7 +19,6 @@ pub(crate) enum Exceeded {
     CallBytes,
     Handles,
     ReplyBytes,
-    LogBytes,
     OutputBytes,
     Time,
 }
@@ -95,10 +94,6 @@ impl Exceeded {
             Self::ReplyBytes => {
                 let limit = size(budgets.reply_bytes as u64);
                 (format!("asked for a reply larger than its budget of {limit}"), "Budgets::reply_bytes")
-            }
-            Self::LogBytes => {
-                let limit = size(budgets.log_bytes as u64);
-                (format!("reported more than its budget of {limit}"), "Budgets::log_bytes")
             }
             Self::OutputBytes => {
                 let limit = size(budgets.output_bytes);

@@ -140,7 +140,11 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let printed = readable(&self.stderr.contents());
         if !printed.is_empty() {
-            tracing::warn!(component = "engine", "{printed}");
+            let before = match self.stderr.dropped() {
+                0 => String::new(),
+                dropped => format!("({dropped} bytes before this were dropped) "),
+            };
+            tracing::warn!(component = "engine", "{before}{printed}");
         }
     }
 }

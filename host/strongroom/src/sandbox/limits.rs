@@ -34,7 +34,8 @@ pub struct Budgets {
     pub handles: usize,
     /// Bytes of one answer of the host's, such as the list of all tables. 64 MiB.
     pub reply_bytes: usize,
-    /// Bytes that a component may report: stderr and log messages. 64 KiB for the engine, 1 MiB for a plugin.
+    /// Bytes that a component may report: stderr and log messages. 64 KiB for the engine, 1 MiB for a plugin. What is more
+    /// is dropped and counted, and does not end the run.
     pub log_bytes: usize,
     /// Bytes that a plugin may print to stdout. 1 GiB.
     pub output_bytes: u64,
@@ -126,7 +127,7 @@ impl Budgets {
         self
     }
 
-    /// Bytes that a component may report: stderr and log messages.
+    /// Bytes that a component may report: stderr and log messages. What is more is dropped and counted.
     #[must_use]
     pub fn log_bytes(mut self, bytes: usize) -> Self {
         self.log_bytes = bytes;

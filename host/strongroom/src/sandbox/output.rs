@@ -1,4 +1,5 @@
-//! Where what a component prints goes: as far as its budget, and no further.
+//! Where what a component prints goes: as far as its budget, and no further. Past it, data ends the run, because a part of
+//! it would pass for all of it; what is for people is dropped and counted.
 
 use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,25 +27,27 @@ struct Inner {
     kept: Vec<u8>,
     keep: usize,
     left: u64,
-    budget: Exceeded,
+    /// What is past the budget ends the run.
+    ends: Option<Exceeded>,
+    dropped: u64,
     /// Nobody reads any more.
     gone: bool,
 }
 
 impl Printed {
-    /// Keeps all of it. Going past the budget is the end of the run.
+    /// Keeps the last of it.
     pub(crate) fn kept(max: usize) -> Self {
-        Self::new(None, None, max, max as u64, Exceeded::LogBytes)
+        Self::new(None, None, max, max as u64, None)
     }
 
-    /// Passes it on, made readable, and keeps the last of it.
+    /// Passes it on, made readable, as far as the budget goes, and keeps the last of it.
     pub(crate) fn readable(to: Box<dyn Write + Send>, max: usize) -> Self {
-        Self::new(Some(to), Some(Filter::default()), 4 << 10, max as u64, Exceeded::LogBytes)
+        Self::new(Some(to), Some(Filter::default()), 4 << 10, max as u64, None)
     }
 
-    /// Passes it on; for a terminal it is made readable.
+    /// Passes it on; for a terminal it is made readable. Going past the budget is the end of the run.
     pub(crate) fn passed_on(to: Box<dyn Write + Send>, terminal: bool, max: u64) -> Self {
-        Self::new(Some(to), terminal.then(Filter::default), 0, max, Exceeded::OutputBytes)
+        Self::new(Some(to), terminal.then(Filter::default), 0, max, Some(Exceeded::OutputBytes))
     }
 
     fn new(
@@ -52,9 +55,10 @@ impl Printed {
         filter: Option<Filter>,
         keep: usize,
         left: u64,
-        budget: Exceeded,
+        ends: Option<Exceeded>,
     ) -> Self {
-        Self(Arc::new(Mutex::new(Inner { to, filter, kept: Vec::new(), keep, left, budget, gone: false })))
+        let (kept, dropped, gone) = (Vec::new(), 0, false);
+        Self(Arc::new(Mutex::new(Inner { to, filter, kept, keep, left, ends, dropped, gone })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -63,7 +67,25 @@ impl Printed {
 
     /// The last of what was printed.
     pub(crate) fn contents(&self) -> Vec<u8> {
-        self.lock().kept.clone()
+        let inner = self.lock();
+        inner.kept[inner.kept.len().saturating_sub(inner.keep)..].to_vec()
+    }
+
+    /// Bytes that were past the budget and went nowhere.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// Says behind it all that something was dropped.
+    pub(crate) fn say_dropped(&self, called: &str) -> std::io::Result<()> {
+        let mut inner = self.lock();
+        let dropped = inner.dropped;
+        match &mut inner.to {
+            Some(to) if dropped > 0 => {
+                writeln!(to, "\n{called}: {dropped} more bytes on stderr were dropped")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Nobody reads it any more.
@@ -82,18 +104,22 @@ impl Printed {
 
 impl Inner {
     fn print(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.keep(bytes);
         let printed = self.pass_on(bytes);
         self.gone |= printed.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
         printed
     }
 
-    fn pass_on(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn keep(&mut self, bytes: &[u8]) {
         if self.keep > 0 {
             self.kept.extend_from_slice(bytes);
             if self.kept.len() > 2 * self.keep {
                 self.kept.drain(..self.kept.len() - self.keep);
             }
         }
+    }
+
+    fn pass_on(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match (&mut self.to, &mut self.filter) {
             (Some(to), Some(filter)) => to.write_all(filter.push(bytes).as_bytes()),
             (Some(to), None) => to.write_all(bytes),
@@ -118,9 +144,13 @@ impl OutputStream for Printed {
         let fits = bytes.len().min(usize::try_from(inner.left).unwrap_or(usize::MAX));
         inner.left -= fits as u64;
         inner.print(&bytes[..fits]).map_err(failed)?;
-        if fits < bytes.len() {
-            return Err(StreamError::Trap(inner.budget.into()));
+        let more = &bytes[fits..];
+        match inner.ends {
+            Some(budget) if !more.is_empty() => return Err(StreamError::Trap(budget.into())),
+            _ => {}
         }
+        inner.keep(more);
+        inner.dropped += more.len() as u64;
         Ok(())
     }
 

@@ -19,8 +19,6 @@ pub(crate) struct State {
     limiter: Limiter,
     pub(crate) grants: Arc<Grants>,
     pub(crate) budgets: Budgets,
-    /// Bytes of messages that it may still have logged.
-    pub(crate) log_left: usize,
     began: Instant,
 }
 
@@ -31,6 +29,16 @@ impl WasiView for State {
 }
 
 impl State {
+    /// Ends a run that is over.
+    pub(crate) fn go_on(&self) -> wasmtime::Result<()> {
+        let meter = &self.grants.meter;
+        match meter.is_over() {
+            true if meter.is_late() => Err(Exceeded::Time.into()),
+            true => Err(Stopped.into()),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn running(&mut self) -> Running<'_> {
         Running { began: self.began, grants: &self.grants, table: &mut self.table }
     }
@@ -53,7 +61,6 @@ pub(crate) fn store(
         limiter: Limiter::new(memory.clone(), budgets),
         grants: Arc::clone(grants),
         budgets: budgets.clone(),
-        log_left: budgets.log_bytes,
         began: Instant::now(),
     };
     let mut store = Store::new(engine, state);
@@ -64,12 +71,8 @@ pub(crate) fn store(
         // At each tick of the clock, wherever the code is.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|store| {
-            let meter = &store.data().grants.meter;
-            match meter.is_over() {
-                true if meter.is_late() => Err(Exceeded::Time.into()),
-                true => Err(Stopped.into()),
-                false => Ok(UpdateDeadline::Continue(1)),
-            }
+            store.data().go_on()?;
+            Ok(UpdateDeadline::Continue(1))
         });
     }
     store
