@@ -103,7 +103,9 @@ impl RedbSink {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let batch = mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        // Of a small table there is no more to come.
+        let room = if self.batch.len() == BATCH { BATCH } else { 0 };
+        let batch = mem::replace(&mut self.batch, Vec::with_capacity(room));
         self.send(Job::Entries(batch))
     }
 
@@ -147,12 +149,14 @@ impl Sink for RedbSink {
         let schema = match &self.schemas {
             None => schema::of_bytes(name),
             Some(schemas) => {
-                schemas.iter().find(|schema| schema.name == *name).cloned().ok_or_else(|| {
+                // Sorted by name.
+                let at = schemas.binary_search_by(|schema| schema.name.cmp(name)).map_err(|_| {
                     Error::new(
                         ErrorCode::Corrupt,
                         format!("the template of the database has no table {name:?}"),
                     )
-                })?
+                })?;
+                schemas[at].clone()
             }
         };
         let sorted = self.schemas.is_none();
