@@ -196,11 +196,12 @@ pub trait Repository {
     fn restore_archive(&self, archive: Incoming<'_>, restore: &Restore<'_>) -> Result<Restored>;
     /// Writes a snapshot as one archive. `dir` is where the file is made, unless it goes elsewhere.
     fn export(&self, snapshot: &str, to: &mut (dyn Write + Send), dir: Option<&Path>) -> Result<Archived>;
-    /// Takes an archive in, under this name or its own.
+    /// Takes an archive in, under this name and source or its own.
     fn import(
         &self,
         archive: Incoming<'_>,
         name: Option<&str>,
+        source: Option<&str>,
         override_permissions: bool,
     ) -> Result<Archived>;
     /// Looks whether all is there that the snapshots need, or what one of them needs.

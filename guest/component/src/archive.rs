@@ -7,6 +7,7 @@ use strongroom_engine::{self as engine, Bytes as _};
 use crate::Component;
 use crate::bindings::exports::strongroom::backup::archive as wit;
 use crate::imports::{Progress, Sink};
+use crate::latest::meant;
 use crate::vault::vault;
 
 type Result<T> = std::result::Result<T, wit::Error>;
@@ -24,12 +25,12 @@ impl wit::Guest for Component {
     type Restoring = Restoring;
 
     fn begin_export(snapshot: String) -> Result<wit::Outgoing> {
-        let export = engine::export(vault()?, &snapshot, &Progress)?;
+        let export = engine::export(vault()?, &meant(snapshot)?, &Progress)?;
         Ok(wit::Outgoing::new(Outgoing(RefCell::new(export))))
     }
 
-    fn begin_import(name: Option<String>) -> Result<wit::Incoming> {
-        let import = engine::Import::new(vault()?, name.as_deref(), &Progress)?;
+    fn begin_import(name: Option<String>, source: Option<String>) -> Result<wit::Incoming> {
+        let import = engine::Import::new(vault()?, name.as_deref(), source.as_deref(), &Progress)?;
         Ok(wit::Incoming::new(Incoming(RefCell::new(import))))
     }
 

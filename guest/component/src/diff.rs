@@ -7,6 +7,7 @@ use strongroom_engine as engine;
 use crate::Component;
 use crate::bindings::exports::strongroom::backup::diff as wit;
 use crate::imports::{Progress, Store};
+use crate::latest::meant;
 use crate::vault::vault;
 
 type Result<T> = std::result::Result<T, wit::Error>;
@@ -58,6 +59,11 @@ impl wit::Guest for Component {
         tables: Option<Vec<String>>,
         keys: bool,
     ) -> Result<wit::Differences> {
+        let snapshot = meant(snapshot)?;
+        let other = match other {
+            wit::Other::Snapshot(which) => wit::Other::Snapshot(meant(which)?),
+            store => store,
+        };
         let other = match &other {
             wit::Other::Snapshot(which) => engine::Other::Snapshot(which),
             // It lives as long as this instance, which makes one comparison.

@@ -5,6 +5,7 @@ use strongroom_engine::{self as engine, Code};
 use crate::Component;
 use crate::bindings::exports::strongroom::backup::engine as wit;
 use crate::imports::{Progress, Sink, Store};
+use crate::latest::{meant, now};
 use crate::vault::vault;
 
 type Result<T> = std::result::Result<T, wit::Error>;
@@ -188,7 +189,7 @@ impl wit::Guest for Component {
     }
 
     fn snapshots() -> Result<(Vec<wit::Snapshot>, Vec<wit::Damage>)> {
-        let (snapshots, unreadable) = engine::snapshots(vault()?)?;
+        let (snapshots, unreadable) = engine::snapshots_as_of(vault()?, now())?;
         let damage = unreadable.into_iter().map(|unreadable| wit::Damage {
             file: unreadable.file,
             snapshots: Vec::new(),
@@ -200,11 +201,11 @@ impl wit::Guest for Component {
     }
 
     fn find(which: String) -> Result<wit::Snapshot> {
-        Ok(engine::find(vault()?, &which)?.into())
+        Ok(engine::find_as_of(vault()?, &which, now())?.into())
     }
 
     fn tables(snapshot: String) -> Result<Vec<wit::Table>> {
-        let opened = engine::open(vault()?, &snapshot)?;
+        let opened = engine::open(vault()?, &meant(snapshot)?)?;
         Ok(opened.tables().iter().map(Into::into).collect())
     }
 
@@ -215,6 +216,7 @@ impl wit::Guest for Component {
         skip_damaged: bool,
     ) -> Result<Vec<wit::Damage>> {
         let create = |template: &[u8]| Ok(Box::new(Sink::create(&sink, template)?) as Box<dyn engine::Sink>);
+        let snapshot = meant(snapshot)?;
         let damage =
             engine::restore(vault()?, &snapshot, tables.as_deref(), skip_damaged, &Progress, create)?;
         Ok(damage.into_iter().map(Into::into).collect())
@@ -226,6 +228,7 @@ impl wit::Guest for Component {
             wit::Depth::Data => engine::Depth::Data,
             wit::Depth::Sample((share, number)) => engine::Depth::Sample(share, number),
         };
+        let snapshot = snapshot.map(meant).transpose()?;
         let verified = engine::verify(vault()?, snapshot.as_deref(), depth, &Progress)?;
         Ok(wit::Verified {
             snapshots: verified.snapshots,

@@ -7,6 +7,7 @@ mod archive;
 mod diff;
 mod engine;
 mod imports;
+mod latest;
 mod snapshots;
 mod vault;
 

@@ -6,6 +6,7 @@ use strongroom_engine::{self as engine, Code, Opened, Store as _};
 
 use crate::Component;
 use crate::bindings::exports::strongroom::kv::kv_store as wit;
+use crate::latest::meant;
 use crate::vault::vault;
 
 type Result<T> = std::result::Result<T, wit::Error>;
@@ -47,7 +48,7 @@ impl wit::Guest for Component {
     type Bytes = Bytes;
 
     fn open(name: String) -> Result<wit::Store> {
-        Ok(wit::Store::new(Snapshot(engine::open(vault()?, &name)?)))
+        Ok(wit::Store::new(Snapshot(engine::open(vault()?, &meant(name)?)?)))
     }
 }
 

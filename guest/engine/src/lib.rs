@@ -70,14 +70,27 @@ pub use store::{Bytes, Changes, Sink, Store, Table};
 pub use vault::{Vault, VaultFile};
 pub use verify::{Damage, Depth, Verified, verify};
 
-/// All snapshots, oldest first, and the files that cannot be used.
+/// All snapshots, oldest first, and the files that cannot be used. Within a source the number is the order; its last one is
+/// its newest. Among sources times decide, as far as the order bears them out.
 pub fn snapshots(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
     repository::check(vault)?;
     snapshot::all(vault)
+}
+
+/// The same as of now, in seconds since 1970: times over a day later do not count.
+pub fn snapshots_as_of(vault: &dyn Vault, now: u64) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
+    repository::check(vault)?;
+    snapshot::all_as_of(vault, Some(now))
 }
 
 /// The one snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
 pub fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
     repository::check(vault)?;
     snapshot::find(vault, which)
+}
+
+/// The same as of now, in seconds since 1970: times over a day later do not count.
+pub fn find_as_of(vault: &dyn Vault, which: &str, now: u64) -> Result<Snapshot> {
+    repository::check(vault)?;
+    snapshot::find_as_of(vault, which, Some(now))
 }

@@ -266,7 +266,7 @@ fn the_golden_repository_is_read_by_whoever_knows_the_format() {
         for archive in [&golden, &archive(&vault, name)] {
             assert!(independent::archive(name, archive).tables == tables(&store), "{name}");
             let fresh = MemoryVault::default();
-            let mut import = Import::new(&fresh, None, &Silent).unwrap();
+            let mut import = Import::new(&fresh, None, None, &Silent).unwrap();
             import.take(archive).unwrap();
             assert_eq!(import.finish().unwrap().id, strongroom_engine::find(&vault, name).unwrap().id);
         }

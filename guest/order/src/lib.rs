@@ -44,34 +44,42 @@ pub struct Placed {
     pub index: usize,
     /// The time that the order bears out. `None`: its own lies over a day past now.
     pub at: Option<u64>,
+    /// Where it stands among those of other histories; within one it never falls.
+    place: u64,
 }
 
 /// Arranges snapshots, oldest first. Those of a source that were made here come in the order of their numbers; the last
 /// of a source is its newest, which is an import only if none was made here. Without `now` no time is set aside.
 pub fn arrange(snapshots: &[Made<'_>], now: Option<u64>) -> Vec<Placed> {
-    let mut indices: Vec<usize> = (0..snapshots.len()).collect();
-    // Of each source first what was made here.
-    indices.sort_by(|a, b| {
-        let (a, b) = (&snapshots[*a], &snapshots[*b]);
-        (a.source, a.imported).cmp(&(b.source, b.imported)).then_with(|| a.order(b))
-    });
-    let mut arranged = Vec::with_capacity(indices.len());
-    for source in indices.chunk_by(|a, b| snapshots[*a].source == snapshots[*b].source) {
-        let mut newest = u64::MAX;
-        for history in source.chunk_by(|a, b| snapshots[*a].imported == snapshots[*b].imported) {
-            let times: Vec<u64> = history.iter().map(|index| snapshots[*index].time).collect();
-            let trusted = trusted(&times, now);
-            for (number, (index, at)) in history.iter().zip(&trusted.at).enumerate() {
-                let made_here = !snapshots[*index].imported;
-                let place = trusted.places[number].min(newest);
-                let key = (place, snapshots[*index].source, made_here, number);
-                arranged.push((key, Placed { index: *index, at: *at }));
-            }
-            newest = trusted.places.last().copied().unwrap_or(newest);
+    let mut arranged = Vec::with_capacity(snapshots.len());
+    // The source, and where its newest stands.
+    let mut before: (Option<&str>, u64) = (None, u64::MAX);
+    for history in histories(snapshots, now) {
+        let Made { source, imported, .. } = snapshots[history[0].index];
+        let newest = if before.0 == Some(source) { before.1 } else { u64::MAX };
+        for (number, placed) in history.iter().enumerate() {
+            let key = (placed.place.min(newest), source, !imported, number);
+            arranged.push((key, *placed));
         }
+        before = (Some(source), history[history.len() - 1].place);
     }
     arranged.sort_unstable_by_key(|(key, _)| *key);
     arranged.into_iter().map(|(_, placed)| placed).collect()
+}
+
+/// The histories of which rules judge each by itself, oldest first, none of them empty: what was made here of each source,
+/// and after it what was imported of it. Without `now` no time is set aside.
+pub fn histories(snapshots: &[Made<'_>], now: Option<u64>) -> Vec<Vec<Placed>> {
+    let mut indices: Vec<usize> = (0..snapshots.len()).collect();
+    let of = |index: &usize| (snapshots[*index].source, snapshots[*index].imported);
+    indices.sort_by(|a, b| of(a).cmp(&of(b)).then_with(|| snapshots[*a].order(&snapshots[*b])));
+    let history = |indices: &[usize]| {
+        let times: Vec<u64> = indices.iter().map(|index| snapshots[*index].time).collect();
+        let Trusted { at, places } = trusted(&times, now);
+        let placed = indices.iter().zip(at).zip(places);
+        placed.map(|((index, at), place)| Placed { index: *index, at, place }).collect()
+    };
+    indices.chunk_by(|a, b| of(a) == of(b)).map(history).collect()
 }
 
 /// The times of a history in the order of its numbers.

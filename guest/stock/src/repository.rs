@@ -210,11 +210,12 @@ impl host::Repository for Repository {
         &self,
         archive: Incoming<'_>,
         name: Option<&str>,
+        source: Option<&str>,
         _override_permissions: bool,
     ) -> Result<Archived> {
         self.run(Some("an import"), || {
             control::expect(archive.bytes, 0);
-            let incoming = archives::begin_import(name)?;
+            let incoming = archives::begin_import(name, source)?;
             let bytes = pump(archive.from, |bytes| Ok(incoming.take(bytes)?))?;
             Ok(Archived::new(archives::Incoming::finish(incoming)?.into(), bytes))
         })

@@ -138,11 +138,15 @@ impl host::Repository for Native<'_> {
         &self,
         archive: host::Incoming<'_>,
         name: Option<&str>,
+        source: Option<&str>,
         override_permissions: bool,
     ) -> Result<Archived> {
         let mut import = Import::new().bytes(archive.bytes).override_permissions(override_permissions);
         if let Some(name) = name {
             import = import.name(name);
+        }
+        if let Some(source) = source {
+            import = import.source(source);
         }
         self.host.confine(&[], &[self.repository.dir()])?;
         self.repository.import(archive.from, &import)

@@ -24,12 +24,13 @@ const CHUNK: u32 = 1 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Import {
     name: Option<String>,
+    source: Option<String>,
     bytes: u64,
     override_permissions: bool,
 }
 
 impl Import {
-    /// Under the name that the archive brings along.
+    /// Under the name and source that the archive brings along.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,6 +39,13 @@ impl Import {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// As a snapshot of this source: where another database has the one that the archive brings along.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
         self
     }
 
@@ -85,7 +93,8 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Exists`] for a name that is taken, [`ErrorCode::Damaged`] for an archive that is not what was
+    /// [`ErrorCode::Exists`] for a name that is taken, and for the number of another snapshot of its source with other data,
+    /// [`ErrorCode::Damaged`] for an archive that is not what was
     /// written, with the place, [`ErrorCode::NewerFormat`] for one of a later version, [`ErrorCode::Invalid`] for a name
     /// that no snapshot can have, [`ErrorCode::Locked`] if another run writes to the repository.
     pub fn import(&self, from: impl Read + Send, import: &Import) -> Result<Archived> {
@@ -103,8 +112,9 @@ impl Repository {
         let grants = Grants::new(self.meter());
         grants.meter.set_total(import.bytes, 0);
         let archived = self.run("import", Access::Write, grants, |engine, grants| {
-            let name = import.name.as_deref();
-            let incoming = engine.with_archives(|archives, store| archives.call_begin_import(store, name))?;
+            let (name, source) = (import.name.as_deref(), import.source.as_deref());
+            let incoming =
+                engine.with_archives(|archives, store| archives.call_begin_import(store, name, source))?;
             let taken = pump(&mut from, engine, grants, |engine, chunk| {
                 engine.with_archives(|archives, store| archives.incoming().call_take(store, incoming, chunk))
             });

@@ -3,6 +3,7 @@
 //! `cargo fuzz` runs them from `fuzz/`, a workspace of its own; the normal test run replays what is kept in `fuzz/corpus`.
 //! The bodies of those that look inside of the engine are in its `testing` feature.
 
+mod clocks;
 mod frames;
 mod rules;
 mod shares;
@@ -14,7 +15,7 @@ use strongroom_engine::testing::fuzz as engine;
 pub type Target = fn(&[u8]);
 
 /// All targets by name. Each has a folder of that name in `fuzz/corpus` and a file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("object", engine::object),
     ("pack", engine::pack),
     ("script", engine::script),
@@ -31,6 +32,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("host_frames", frames::host_frames),
     ("position", text::position),
     ("rules", rules::rules),
+    ("clocks", clocks::clocks),
     ("shares", shares::shares),
 ];
 

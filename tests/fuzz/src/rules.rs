@@ -55,7 +55,7 @@ fn snapshots(times: &[u8]) -> Vec<Facts> {
 }
 
 /// The calendar of UTC, without weeks as ISO counts them: any that follow from the day will do.
-fn moment(seconds: i64) -> Moment {
+pub(crate) fn moment(seconds: i64) -> Moment {
     let day_number = seconds.div_euclid(86_400);
     let of_day = seconds.rem_euclid(86_400);
     // Counted in eras of 400 years that begin in March.

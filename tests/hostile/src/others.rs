@@ -15,7 +15,7 @@ impl archive::Guest for Hostile {
         Err(error("no archives here"))
     }
 
-    fn begin_import(_name: Option<String>) -> Result<archive::Incoming> {
+    fn begin_import(_name: Option<String>, _source: Option<String>) -> Result<archive::Incoming> {
         Err(error("no archives here"))
     }
 

@@ -23,7 +23,11 @@ EXAMPLES:
 
 What the repository has already is not written again. The snapshot is there when
 all of the archive was there and proved to be what was written; one that is cut
-off or changed leaves nothing but what the next prune removes.")]
+off or changed leaves nothing but what the next prune removes.
+
+Imports are marked as such, and never displace a snapshot that was made here:
+while their source has one, `latest` is not an import, and rules of `forget` judge
+imports by themselves.")]
 pub(crate) struct Args {
     /// What `strongroom export` made; `-` is standard input
     file: PathBuf,
@@ -31,6 +35,10 @@ pub(crate) struct Args {
     /// The name of the snapshot [default: the one that it had]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+
+    /// Which database it is of [default: what the archive says]
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
 
     /// Take the directory of backups away from others instead of refusing it
     #[arg(long)]
@@ -52,7 +60,8 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
     session.go_on()?;
     let mut archive = Source::open(session, &args.file)?;
-    let imported = repository.import(archive.incoming(), args.name.as_deref(), args.permission_override)?;
+    let (name, source) = (args.name.as_deref(), args.source.as_deref());
+    let imported = repository.import(archive.incoming(), name, source, args.permission_override)?;
     session.bar.clear();
     let snapshot = &imported.snapshot;
     if session.json() {

@@ -29,8 +29,8 @@ pub struct Export<'a> {
 /// Begins the archive of the snapshot that is meant: a name, the beginning of an id, or `latest`.
 pub fn export<'a>(vault: &'a dyn Vault, which: &str, progress: &'a dyn Progress) -> Result<Export<'a>> {
     repository::check(vault)?;
-    // What the next backup wants to know is of use in its own repository only.
-    let snapshot = Snapshot { tracking: None, ..snapshot::find(vault, which)? };
+    // What the next backup wants to know, and where this one came from, holds in its own repository only.
+    let snapshot = Snapshot { tracking: None, imported: false, ..snapshot::find(vault, which)? };
     let objects = Objects::open(vault)?;
     let ready = head(&snapshot.to_file()?);
     let place = format!("snapshot {:?}", snapshot.name);

@@ -3,7 +3,7 @@
 use super::order::Wanted;
 use super::{Reader, Take, check_names};
 use crate::backup::stock::Stock;
-use crate::backup::{Folding, add_to_index};
+use crate::backup::{Folding, add_to_index, check_source};
 use crate::error::{Code, Error, Result};
 use crate::progress::{Progress, advance};
 use crate::snapshot::{self, Newest, Snapshot};
@@ -23,6 +23,7 @@ pub struct Import<'a> {
 struct Taking<'a> {
     vault: &'a dyn Vault,
     name: Option<String>,
+    source: Option<String>,
     progress: &'a dyn Progress,
     begun: Option<Begun<'a>>,
 }
@@ -36,10 +37,17 @@ struct Begun<'a> {
 }
 
 impl<'a> Import<'a> {
-    /// Takes an archive in, under its own name or another.
-    pub fn new(vault: &'a dyn Vault, name: Option<&str>, progress: &'a dyn Progress) -> Result<Self> {
+    /// Takes an archive in, under its own name and of its own source, or under others.
+    pub fn new(
+        vault: &'a dyn Vault,
+        name: Option<&str>,
+        source: Option<&str>,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
         name.map_or(Ok(()), snapshot::name::check)?;
-        let taking = Taking { vault, name: name.map(str::to_owned), progress, begun: None };
+        source.map_or(Ok(()), check_source)?;
+        let (name, source) = (name.map(str::to_owned), source.map(str::to_owned));
+        let taking = Taking { vault, name, source, progress, begun: None };
         Ok(Self { reader: Reader::default(), taking })
     }
 
@@ -74,6 +82,9 @@ impl Take for Taking<'_> {
         if let Some(name) = &self.name {
             snapshot.name.clone_from(name);
         }
+        if let Some(source) = &self.source {
+            snapshot.source.clone_from(source);
+        }
         check_names(&snapshot, "give another --name")?;
         let there = match repository::check(self.vault) {
             Ok(()) => true,
@@ -83,11 +94,16 @@ impl Take for Taking<'_> {
         if there && snapshot::exists(self.vault, &snapshot.name)? {
             return Err(taken(self.vault, &snapshot));
         }
+        let snapshots = if there { snapshot::all(self.vault)?.0 } else { Vec::new() };
+        settle_number(&mut snapshot, &snapshots, self.source.is_some())?;
         repository::prepare(self.vault)?;
         // What is in the index is not written again, so all of it is read first.
         index::mend(self.vault, true, self.progress)?;
-        let (before, newest, _) = Newest::find(self.vault, &snapshot.source)?;
-        let is_newest = before.is_none_or(|before| before.time <= snapshot.time);
+        let place = |one: &Snapshot| (one.seq, one.time, one.name.clone());
+        let is_newest = snapshot::newest(&snapshots)
+            .find(|newest| newest.source == snapshot.source)
+            .is_none_or(|newest| newest.imported && place(newest) < place(&snapshot));
+        let newest = Newest::of(self.vault, &snapshots)?;
         let stock = Stock::open(self.vault, "import")?;
         self.begun = Some(Begun { snapshot, stock, newest, is_newest });
         Ok(())
@@ -99,6 +115,32 @@ impl Take for Taking<'_> {
         }
         advance(self.progress, "import", stored.len() as u64, wanted.entries())
     }
+}
+
+/// Fails if the number cannot be that of another snapshot of its source: then it is of another database, or nobody made it
+/// so. Of a source that the caller named, a number that cannot be is made one.
+fn settle_number(snapshot: &mut Snapshot, there: &[Snapshot], named: bool) -> Result<()> {
+    let of_source = || there.iter().filter(|other| other.source == snapshot.source);
+    let (seq, source) = (snapshot.seq, &snapshot.source);
+    let advice = "import it as another --source";
+    if seq > snapshot::SEQ_MAX {
+        if !named {
+            let message = format!(
+                "the archive says that it is number {seq} of source {source:?}, which cannot be; {advice}"
+            );
+            return Err(Error::invalid(message));
+        }
+        let newest = of_source().map(|other| other.seq).max().unwrap_or(0);
+        snapshot.seq = newest.saturating_add(1).min(snapshot::SEQ_MAX);
+    } else if let Some(other) = of_source().find(|other| other.seq == seq && other.id != snapshot.id) {
+        let message = format!(
+            "the archive is number {seq} of source {source:?}, and so is snapshot {:?} with other data: they are of different \
+             databases, or of different histories of one; {advice}",
+            other.name
+        );
+        return Err(Error::new(Code::Exists, message));
+    }
+    Ok(())
 }
 
 /// There is a snapshot of this name.

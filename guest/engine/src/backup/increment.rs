@@ -80,12 +80,14 @@ pub(super) fn full_scan(vault: &dyn Vault, parent: Option<&Snapshot>, job: &Job)
         Some("something was lost since the parent".to_owned())
     } else if *increments >= job.full_scan_snapshots {
         Some(format!("due after {increments} increments"))
-    } else if job.time < *full_scan {
-        Some("the last one is in the future".to_owned())
-    } else if job.time - full_scan >= u64::from(job.full_scan_days).saturating_mul(DAY) {
-        Some(format!("due after {} days", (job.time - full_scan) / DAY))
     } else {
-        None
+        // Whichever way the clock went: one that lies far ahead must not put the next scan off for years.
+        let apart = job.time.abs_diff(*full_scan);
+        let is_due = apart >= u64::from(job.full_scan_days).saturating_mul(DAY);
+        is_due.then(|| match job.time < *full_scan {
+            true => format!("the last one is {} days in the future", apart / DAY),
+            false => format!("due after {} days", apart / DAY),
+        })
     })
 }
 

@@ -112,9 +112,8 @@ struct State {
     origin: Option<String>,
     time: u64,
     position: Option<u64>,
-    /// What is known of the newest snapshots, and whether this will be that of its source.
+    /// What is known of the newest snapshots.
     newest: Newest,
-    is_newest: bool,
     tables: Vec<PlannedTable>,
     left_out: u32,
     folding: Folding,

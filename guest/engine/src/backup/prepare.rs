@@ -34,9 +34,8 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     unreadable.iter().for_each(|file| warnings.warn(&format!("{}; `verify` says more", file.error)));
     warnings.end("snapshot files that cannot be read");
     let position = job.position.as_deref().map(|at| store.position(at)).transpose()?;
-    let seq = parent.map_or(0, |parent| parent.seq).saturating_add(1);
-    let facts = Facts { source: &job.source, time: job.time, position, seq };
-    let name = settle_name(vault, there, &job.name, facts)?;
+    let mut facts = Facts { source: &job.source, time: job.time, position, seq: snapshot::next_seq(parent)? };
+    let name = settle_name(vault, there, &job.name, &mut facts)?;
 
     let all = store.tables()?;
     catalog::check(&all)?;
@@ -75,12 +74,11 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         name: name.clone(),
         source: job.source.clone(),
         parent: parent.map(|parent| parent.name.clone()),
-        seq,
+        seq: facts.seq,
         origin: job.origin.clone(),
         time: job.time,
         position,
         newest,
-        is_newest: parent.is_none_or(|parent| parent.time <= job.time),
         folding: job.folding,
         compression: job.compression,
         left_out: (all.len() - chosen.len()) as u32,
@@ -132,11 +130,22 @@ pub(crate) fn check_source(source: &str) -> Result<()> {
     Ok(())
 }
 
-/// The name of the snapshot. One that is made from the time gives way to one that is there, all others are refused.
-fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: Facts<'_>) -> Result<String> {
-    let name = name::fill(template, facts)?;
+/// The name of the snapshot, and its number. A name that is made from either gives way to one that is there: it may be that
+/// of an import, or of a file that cannot be read. All others are refused.
+fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: &mut Facts<'_>) -> Result<String> {
+    let name = name::fill(template, *facts)?;
     if !there || !snapshot::exists(vault, &name)? {
         return Ok(name);
+    }
+    if name::has_seq(template) {
+        let next = facts.seq.saturating_add(1);
+        for seq in next..next.saturating_add(1000).min(snapshot::SEQ_MAX) {
+            let other = name::fill(template, Facts { seq, ..*facts })?;
+            if !snapshot::exists(vault, &other)? {
+                facts.seq = seq;
+                return Ok(other);
+            }
+        }
     }
     if template.contains("{time}") {
         for number in 2..1000 {

@@ -27,7 +27,6 @@ use crate::vault::Vault;
 struct DraftState {
     name: String,
     newest: Newest,
-    is_newest: bool,
 }
 
 /// Joins the parts, whose receipts come in their order. Afterwards the snapshot lacks only its name.
@@ -153,8 +152,7 @@ pub(super) fn complete(
         tracking,
     };
     snapshot.write_unfinished(vault)?;
-    let (name, newest, is_newest) = (snapshot.name.clone(), state.newest, state.is_newest);
-    let state = to_bytes("draft", &DraftState { name, newest, is_newest })?;
+    let state = to_bytes("draft", &DraftState { name: snapshot.name.clone(), newest: state.newest })?;
     Ok(Draft { snapshot, state })
 }
 
@@ -275,10 +273,10 @@ fn sealed(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
 
 /// The commit point: gives the snapshot its name.
 pub fn publish(vault: &dyn Vault, draft: &[u8]) -> Result<Snapshot> {
-    let DraftState { name, newest, is_newest } = draft_state(draft)?;
+    let DraftState { name, newest } = draft_state(draft)?;
     // The other run took the file of this one for garbage.
     snapshot::check_free(vault, &name)?;
     let snapshot = sealed(vault, &name)?;
-    snapshot::publish(vault, &snapshot, newest, is_newest)?;
+    snapshot::publish(vault, &snapshot, newest, true)?;
     Ok(snapshot)
 }

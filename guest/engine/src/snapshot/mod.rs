@@ -4,10 +4,11 @@ pub(crate) mod diagnosis;
 pub(crate) mod name;
 mod nearest;
 mod newest;
+mod order;
 
 pub(crate) use newest::{Newest, path as newest_path};
-
-use std::collections::HashMap;
+use order::arranged;
+pub(crate) use order::{SEQ_MAX, find, find_as_of, newest, next_seq};
 
 use serde::{Deserialize, Serialize};
 
@@ -318,8 +319,13 @@ pub struct Unreadable {
     pub error: Error,
 }
 
-/// All snapshots, oldest first, and the files that are none.
+/// All snapshots, oldest first, the newest of a source as the last of it, and the files that are none.
 pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
+    all_as_of(vault, None)
+}
+
+/// The same; times past now do not count.
+pub(crate) fn all_as_of(vault: &dyn Vault, now: Option<u64>) -> Result<(Vec<Snapshot>, Vec<Unreadable>)> {
     let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
     let mut files = vault.list(DIR)?;
     files.sort_unstable();
@@ -337,20 +343,7 @@ pub(crate) fn all(vault: &dyn Vault) -> Result<(Vec<Snapshot>, Vec<Unreadable>)>
             Err(e) => return Err(e),
         }
     }
-    snapshots.sort_by(|a, b| order(a).cmp(&order(b)));
-    Ok((snapshots, unreadable))
-}
-
-/// Of snapshots in their order, the newest of each source.
-pub(crate) fn newest(snapshots: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
-    let newest: HashMap<&str, &Snapshot> =
-        snapshots.iter().map(|snapshot| (snapshot.source.as_str(), snapshot)).collect();
-    snapshots.iter().filter(move |snapshot| std::ptr::eq(newest[snapshot.source.as_str()], *snapshot))
-}
-
-/// Oldest first; by number where the clock stood still or went back within a source.
-fn order(snapshot: &Snapshot) -> (u64, u64, Option<u64>, &str) {
-    (snapshot.time, snapshot.seq, snapshot.position, &snapshot.name)
+    Ok((arranged(snapshots, now), unreadable))
 }
 
 /// The snapshot of this name.
@@ -364,43 +357,4 @@ pub(crate) fn read(vault: &dyn Vault, name: &str) -> Result<Snapshot> {
         read => read,
     }
     .place(&path)
-}
-
-/// The snapshot that is meant: a name, the beginning of an id (the newest that has it), or `latest`.
-pub(crate) fn find(vault: &dyn Vault, which: &str) -> Result<Snapshot> {
-    if name::check(which).is_ok() {
-        match read(vault, which) {
-            Err(e) if e.code == Code::NotFound => {}
-            read => return read,
-        }
-    }
-    let (snapshots, unreadable) = all(vault)?;
-    let hint = match (snapshots.is_empty(), unreadable.len()) {
-        (true, 0) => "; the repository holds no snapshot yet".to_owned(),
-        (_, 0) => match near(which, &snapshots) {
-            Some(name) => format!("; did you mean {name:?}? `snapshots` lists those that are there"),
-            None => "; `snapshots` lists those that are there".to_owned(),
-        },
-        (_, n) => format!("; {n} snapshot file(s) cannot be read, `verify` says more"),
-    };
-    let is_hex = which.len() >= 4 && which.bytes().all(|b| b.is_ascii_hexdigit());
-    let prefix = which.to_ascii_lowercase();
-    let mut newest_first = snapshots.into_iter().rev();
-    let found = if which == "latest" {
-        newest_first.next()
-    } else if is_hex {
-        newest_first.find(|snapshot| snapshot.id.hex().starts_with(&prefix))
-    } else {
-        None
-    };
-    found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no snapshot {which:?}{hint}")))
-}
-
-/// What may have been meant by a name that no snapshot has.
-fn near<'a>(which: &str, snapshots: &'a [Snapshot]) -> Option<&'a str> {
-    if name::check(which).is_err() {
-        return None;
-    }
-    // The newest first, as of those that are equally near.
-    nearest::nearest(which, ["latest"].into_iter().chain(snapshots.iter().rev().map(|one| one.name.as_str())))
 }

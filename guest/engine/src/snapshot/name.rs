@@ -42,6 +42,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) seq: u64,
 }
 
+/// Whether names made from a template tell the number.
+pub(crate) fn has_seq(template: &str) -> bool {
+    let unfilled = template.replace("{{", "");
+    unfilled.contains("{seq}") || unfilled.contains("{seq:")
+}
+
 /// Fills a template: `{source}`, `{time}`, `{position}` and `{seq}`, numbers also as `{position:07}`; `{{` is a brace.
 pub(crate) fn fill(template: &str, facts: Facts<'_>) -> Result<String> {
     let mut name = String::new();

@@ -61,10 +61,19 @@ impl Newest {
             }
         }
         let (snapshots, unreadable) = all(vault)?;
-        let by_source = newest(&snapshots).map(|snapshot| (snapshot.source.clone(), snapshot.name.clone()));
-        let known = Self { names, newest: by_source.collect() };
+        let known = Self::among(names, &snapshots);
         let found = snapshots.into_iter().rev().find(|snapshot| snapshot.source == source);
         Ok((found, known, unreadable))
+    }
+
+    /// What is known once all snapshots were read.
+    pub(crate) fn of(vault: &dyn Vault, snapshots: &[Snapshot]) -> Result<Self> {
+        Ok(Self::among(names(vault, None)?, snapshots))
+    }
+
+    fn among(names: String, snapshots: &[Snapshot]) -> Self {
+        let by_source = newest(snapshots).map(|snapshot| (snapshot.source.clone(), snapshot.name.clone()));
+        Self { names, newest: by_source.collect() }
     }
 
     fn read(vault: &dyn Vault) -> Option<Self> {

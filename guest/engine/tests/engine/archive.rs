@@ -32,7 +32,7 @@ pub(crate) fn import(vault: &dyn Vault, archive: &[u8], name: Option<&str>) -> R
 }
 
 fn import_in(vault: &dyn Vault, archive: &[u8], name: Option<&str>, piece: usize) -> Result<Snapshot> {
-    let mut import = Import::new(vault, name, &Silent)?;
+    let mut import = Import::new(vault, name, None, &Silent)?;
     archive.chunks(piece).try_for_each(|piece| import.take(piece))?;
     import.finish()
 }
@@ -89,7 +89,8 @@ proptest! {
 
         let overlapping = MemoryVault::default();
         store.tables.insert("other".into(), plain(other));
-        backup(&overlapping, &store, "there", 1);
+        // Of another source: its number is that of an archive with other data.
+        crate::common::try_backup(&overlapping, &store, &strongroom_engine::Job { source: "other".into(), ..crate::common::job("there", 1) }).unwrap();
         let fresh = MemoryVault::default();
         for (snapshot, tables) in snapshots {
             let archive = read_off(&vault, &snapshot.name, max).unwrap();
@@ -252,7 +253,7 @@ fn a_hostile_name_is_refused_and_another_can_be_given() {
     }
     for name in ["../x", ""] {
         assert_eq!(
-            Import::new(&MemoryVault::default(), Some(name), &Silent).err().unwrap().code,
+            Import::new(&MemoryVault::default(), Some(name), None, &Silent).err().unwrap().code,
             Code::Invalid
         );
     }

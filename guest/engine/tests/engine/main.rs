@@ -23,6 +23,7 @@ mod lost_packs;
 mod names;
 mod newest;
 mod opened;
+mod order;
 mod prune;
 mod prune_history;
 mod prune_interrupted;

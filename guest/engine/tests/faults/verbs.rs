@@ -357,7 +357,7 @@ fn archive(store: &ModelStore) -> Vec<u8> {
 }
 
 fn take_in(disk: &Disk, archive: &[u8]) -> Result<()> {
-    let mut import = Import::new(disk, None, &Silent)?;
+    let mut import = Import::new(disk, None, None, &Silent)?;
     archive.chunks(10_000).try_for_each(|piece| import.take(piece))?;
     import.finish().map(drop)
 }

@@ -75,7 +75,10 @@ impl Policy {
                     let new = imagined(items, items, now);
                     self.ask_admit(&new, &tables, &snapshots, Some(&tables))?.1
                 }
-                Decision::Retain => self.ask_retain(now, &snapshots.iter().collect::<Vec<_>>())?.1,
+                Decision::Retain => {
+                    let shown: Vec<_> = snapshots.iter().map(|snapshot| (snapshot, snapshot.time)).collect();
+                    self.ask_retain(now, &shown)?.1
+                }
             };
             best = Some(best.filter(|best| best.time <= cost.time).unwrap_or(cost));
         }

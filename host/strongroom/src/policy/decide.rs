@@ -1,8 +1,10 @@
 //! What a policy is asked during a backup.
 
+use strongroom_order::{Made, arrange};
+
 use super::bindings::admit;
 use super::call::{Cost, ask, check_count, one_line};
-use super::facts::{admit_snapshot, admit_table, select_table};
+use super::facts::{admit_snapshot, admit_table, made, select_table};
 use super::{Decision, Policy};
 use crate::model::{Snapshot, Table};
 use crate::{Error, ErrorCode, Result};
@@ -58,10 +60,16 @@ impl Policy {
         tables_before: Option<&[Table]>,
     ) -> Result<(Admission, Cost)> {
         let pre = self.compiled().admitter.as_ref().ok_or_else(|| self.lacks(Decision::Admit))?;
+        let made: Vec<Made<'_>> = earlier.iter().chain([new]).map(made).collect();
+        let mut at: Vec<u64> = made.iter().map(|made| made.time).collect();
+        for placed in arrange(&made, None) {
+            at[placed.index] = placed.at.unwrap_or(at[placed.index]);
+        }
+        let shown = earlier.iter().zip(&at).map(|(snapshot, at)| admit_snapshot(snapshot, *at, self.zone()));
         let candidate = admit::Candidate {
-            new: admit_snapshot(new, self.zone()),
+            new: admit_snapshot(new, at[earlier.len()], self.zone()),
             tables: tables.iter().map(admit_table).collect(),
-            earlier: earlier.iter().map(|snapshot| admit_snapshot(snapshot, self.zone())).collect(),
+            earlier: shown.collect(),
             tables_before: tables_before.map(|tables| tables.iter().map(admit_table).collect()),
         };
         let items = tables.len() + earlier.len() + tables_before.map_or(0, <[Table]>::len);

@@ -1,5 +1,7 @@
 //! What the records of the three interfaces are made from.
 
+use strongroom_order::Made;
+
 use super::bindings::{admit, retain, select};
 use super::zone::{Moment, TimeZone};
 use crate::model::{Snapshot, Table};
@@ -24,12 +26,12 @@ macro_rules! records {
             }
         }
 
-        pub(super) fn $snapshot(snapshot: &Snapshot, zone: &TimeZone) -> $interface::Snapshot {
+        pub(super) fn $snapshot(snapshot: &Snapshot, at: u64, zone: &TimeZone) -> $interface::Snapshot {
             $interface::Snapshot {
                 name: snapshot.name.clone(),
                 id: snapshot.id.clone(),
                 source: snapshot.source.clone(),
-                at: $moment(zone.moment(time(snapshot))),
+                at: $moment(zone.moment(i64::try_from(at).unwrap_or(i64::MAX))),
                 position: snapshot.position,
                 tables: snapshot.tables,
                 tables_left_out: snapshot.tables_left_out,
@@ -44,6 +46,12 @@ macro_rules! records {
 
 records!(admit, admit_moment, admit_snapshot);
 records!(retain, retain_moment, retain_snapshot);
+
+/// What decides where a snapshot stands.
+pub(super) fn made(snapshot: &Snapshot) -> Made<'_> {
+    let Snapshot { source, imported, seq, time, name, .. } = snapshot;
+    Made { source, imported: *imported, seq: *seq, time: *time, name }
+}
 
 /// Seconds since 1970.
 pub(super) fn time(snapshot: &Snapshot) -> i64 {

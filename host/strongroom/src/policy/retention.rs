@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use strongroom_order::{Made, histories};
 
 use super::call::{Cost, ask, check_count, one_line};
-use super::facts::{retain_moment, retain_snapshot};
+use super::facts::{made, retain_moment, retain_snapshot, time};
 use super::zone::seconds;
 use super::{Decision, Policy};
 use crate::model::{Damage, Snapshot};
@@ -84,43 +85,64 @@ impl Repository {
     }
 }
 
-/// Judges snapshots that come oldest first, each source for itself.
+/// Judges snapshots: each source for itself, and beside what was made here, imports by themselves, so that they never take
+/// the place of such a snapshot. What has a time past now is kept and not counted: its clock, or this one, is wrong.
 fn judge(policy: &Policy, now: i64, snapshots: Vec<Snapshot>) -> Result<(Vec<Judged>, Vec<PolicyFailure>)> {
-    let mut judged: Vec<Judged> = snapshots
-        .into_iter()
-        .map(|snapshot| Judged { snapshot, keep: true, reason: String::new() })
-        .collect();
-    let mut sources: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (i, judged) in judged.iter().enumerate() {
-        sources.entry(judged.snapshot.source.clone()).or_default().push(i);
-    }
-    let mut failures = Vec::new();
+    let made: Vec<Made<'_>> = snapshots.iter().map(made).collect();
+    let histories = histories(&made, Some(u64::try_from(now).unwrap_or(0)));
+    let mut verdicts = vec![(true, String::new()); snapshots.len()];
+    let mut failures: Vec<PolicyFailure> = Vec::new();
     on_own_thread("retain", || {
-        for (source, members) in sources {
-            let of_source: Vec<&Snapshot> = members.iter().map(|i| &judged[*i].snapshot).collect();
-            match policy.retain(now, &of_source) {
-                Ok(verdicts) => {
-                    for (i, (keep, reason)) in members.into_iter().zip(verdicts) {
-                        (judged[i].keep, judged[i].reason) = (keep, reason);
+        for history in histories {
+            let mut shown = Vec::new();
+            for placed in &history {
+                match placed.at {
+                    Some(at) => shown.push((placed.index, at)),
+                    None => verdicts[placed.index].1 = past_now(policy, &snapshots[placed.index]),
+                }
+            }
+            if shown.is_empty() {
+                continue;
+            }
+            let asked: Vec<(&Snapshot, u64)> =
+                shown.iter().map(|(index, at)| (&snapshots[*index], *at)).collect();
+            match policy.retain(now, &asked) {
+                Ok(said) => {
+                    for ((index, _), said) in shown.into_iter().zip(said) {
+                        verdicts[index] = said;
                     }
                 }
                 Err(error) => {
-                    tracing::info!(source, "{error}; all snapshots of this source are kept");
-                    for i in members {
-                        judged[i].reason = "the policy failed".to_owned();
+                    for (index, _) in &shown {
+                        verdicts[*index].1 = "the policy failed".to_owned();
                     }
+                    let of = &snapshots[shown[0].0];
+                    let source = of.source.clone();
+                    // What was made here was judged: an import must not make every `forget` fail.
+                    if of.imported && snapshots.iter().any(|other| other.source == source && !other.imported)
+                    {
+                        tracing::warn!(source, "{error}; all imports of this source are kept");
+                        continue;
+                    }
+                    tracing::info!(source, "{error}; all snapshots of this source are kept");
                     failures.push(PolicyFailure { source, error });
                 }
             }
         }
         Ok(())
     })?;
-    Ok((judged, failures))
+    let judged = snapshots.into_iter().zip(verdicts);
+    Ok((judged.map(|(snapshot, (keep, reason))| Judged { snapshot, keep, reason }).collect(), failures))
+}
+
+fn past_now(policy: &Policy, snapshot: &Snapshot) -> String {
+    format!("its time is past now ({}): kept, and not counted", policy.zone().clock(time(snapshot)))
 }
 
 impl Policy {
-    /// One verdict a snapshot, in the same order: oldest first, all of one source. Without the interface all are kept.
-    fn retain(&self, now: i64, snapshots: &[&Snapshot]) -> Result<Vec<(bool, String)>> {
+    /// One verdict a snapshot, in the same order: oldest first, all of one source, each with the time that the order bears
+    /// out. Without the interface all are kept.
+    fn retain(&self, now: i64, snapshots: &[(&Snapshot, u64)]) -> Result<Vec<(bool, String)>> {
         if !self.decides(Decision::Retain) {
             let all = format!("policy {} does not export retain", self.name());
             return Ok(vec![(true, all); snapshots.len()]);
@@ -131,10 +153,11 @@ impl Policy {
     pub(super) fn ask_retain(
         &self,
         now: i64,
-        snapshots: &[&Snapshot],
+        snapshots: &[(&Snapshot, u64)],
     ) -> Result<(Vec<(bool, String)>, Cost)> {
         let pre = self.compiled().retainer.as_ref().ok_or_else(|| self.lacks(Decision::Retain))?;
-        let shown: Vec<_> = snapshots.iter().map(|snapshot| retain_snapshot(snapshot, self.zone())).collect();
+        let shown: Vec<_> =
+            snapshots.iter().map(|(snapshot, at)| retain_snapshot(snapshot, *at, self.zone())).collect();
         let now = retain_moment(self.zone().moment(now));
         let (verdicts, cost) = ask(self, snapshots.len(), |store| {
             let policy = pre.instantiate(&mut *store)?;

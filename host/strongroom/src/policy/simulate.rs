@@ -140,7 +140,8 @@ impl History<'_> {
             while forget_at <= now {
                 forget_at += forget_every;
             }
-            let shown: Vec<&Snapshot> = there.iter().map(|judged| &judged.snapshot).collect();
+            let shown: Vec<(&Snapshot, u64)> =
+                there.iter().map(|judged| (&judged.snapshot, judged.snapshot.time)).collect();
             let at = || self.policy.zone().clock(now);
             let (verdicts, cost) = self.policy.ask_retain(now, &shown).map_err(|e| e.at(at()))?;
             simulation.took += cost.time;

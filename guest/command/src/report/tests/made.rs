@@ -101,7 +101,7 @@ impl Repository for Made {
     fn export(&self, _: &str, _: &mut (dyn Write + Send), _: Option<&Path>) -> Result<Archived> {
         none()
     }
-    fn import(&self, _: host::Incoming<'_>, _: Option<&str>, _: bool) -> Result<Archived> {
+    fn import(&self, _: host::Incoming<'_>, _: Option<&str>, _: Option<&str>, _: bool) -> Result<Archived> {
         none()
     }
     fn forget(&self, _: &[String], _: bool, _: bool) -> Result<()> {

@@ -111,7 +111,7 @@ fn take(archive: &[u8], piece: usize) -> Option<Restored> {
 }
 
 fn import(vault: &MemoryVault, archive: &[u8], piece: usize) -> Result<Snapshot> {
-    let mut import = Import::new(vault, None, &Silent)?;
+    let mut import = Import::new(vault, None, None, &Silent)?;
     archive.chunks(piece.max(1)).try_for_each(|piece| import.take(piece))?;
     import.finish()
 }

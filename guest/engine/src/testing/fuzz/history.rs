@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::input::Input;
+use super::clock::{Clock, Elsewhere, check_order};
+use super::database::Database;
+use super::input::{Input, noise};
 use crate::testing::disk::{Disk, Effect, Fault, Repeat, Survival};
-use crate::testing::{
-    Lie, MemoryVault, ModelStore, ModelTable, Restored, RestoringSink, Stream, Tells, Wrong,
-};
-use crate::{Code, Depth, Job, Prune, Result, Silent, Sink, Snapshot, Store, Vault};
+use crate::testing::{Lie, MemoryVault, Restored, RestoringSink, Stream, Tells, Wrong};
+use crate::{Code, Depth, Import, Job, Prune, Result, Silent, Sink, Snapshot, Store, Vault};
 
 /// No history has more steps.
 const STEPS_MAX: usize = 24;
 
 /// Edits, backups in parts and by what the databases say has changed, restores, forgets and prunes of two databases that
-/// share a repository. Runs are killed, calls of the disk fail, the power fails, a database says something impossible.
+/// share a repository, and archives that come from elsewhere. Runs are killed, calls of the disk fail, the power fails, a
+/// database says something impossible, the clock jumps.
 ///
 /// Whatever comes: a snapshot that was reported is there and whole and restores to what its database held, its id is that
-/// of a first backup of the same data, and a run that nothing disturbs succeeds and leaves no garbage.
+/// of a first backup of the same data, what was made last is the newest of its source, and a run that nothing disturbs
+/// succeeds and leaves no garbage.
 pub fn history(data: &[u8]) {
     let mut input = Input(data);
-    let mut world = World::default();
+    let noise = noise(xxhash_rust::xxh3::xxh3_64(data), 16 * STEPS_MAX);
+    let mut world = World { clock: Clock::new(&noise), ..World::default() };
     for _ in 0..STEPS_MAX {
         if input.is_empty() {
             break;
@@ -29,19 +32,13 @@ pub fn history(data: &[u8]) {
     world.end();
 }
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-
 #[derive(Default)]
-pub(super) struct Database {
-    pub(super) rows: Rows,
-    /// Makes one more table.
-    extra: bool,
-}
-
-#[derive(Default)]
-struct World {
+struct World<'n> {
     disk: Disk,
     databases: [Database; 2],
+    /// It also says when an archive comes from elsewhere.
+    clock: Clock<'n>,
+    elsewhere: Elsewhere,
     backups: u64,
     /// Reported, and not forgotten.
     promised: BTreeMap<String, Restored>,
@@ -51,7 +48,7 @@ struct World {
     index_was_hurt: bool,
 }
 
-impl World {
+impl World<'_> {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.below(9) {
             0 | 1 => self.databases[input.below(2)].edit(input),
@@ -108,12 +105,13 @@ impl World {
             store.fails_after = Some(input.u16().into());
         }
         self.backups += 1;
-        let job = job(format!("s{}", self.backups), source, self.backups, 1 + u32::from(input.u8()) % 7);
+        let mut job = job(format!("s{}", self.backups), source, self.backups, 1 + u32::from(input.u8()) % 7);
+        job.time = self.clock.read();
         self.possible.insert(job.name.clone(), store.tables.clone());
         let (done, struck) = self.run(input, |disk| backup(disk, &store, &job));
         match done {
             Ok(snapshot) => {
-                assert_eq!(snapshot.name, job.name);
+                assert_eq!((&snapshot.name, snapshot.imported), (&job.name, false));
                 store.fails_after = None;
                 let first = backup(&MemoryVault::default(), &store, &self::job("first".into(), 0, 1, 1));
                 assert_eq!(
@@ -129,6 +127,36 @@ impl World {
         if struck {
             self.check(&self.disk);
         }
+        if self.clock.an_archive_comes() {
+            self.import(input, source);
+        }
+    }
+
+    /// An archive comes from where another database is backed up under the same name, by another clock.
+    fn import(&mut self, input: &mut Input<'_>, source: usize) {
+        let store = self.databases[1 - source].store();
+        let (name, archive) = self.elsewhere.archive(&store, source, self.clock.elsewhere());
+        self.possible.insert(name.clone(), store.tables.clone());
+        let take = |disk: &Disk, source: Option<&str>| {
+            let mut import = Import::new(disk, None, source, &Silent)?;
+            archive.chunks(5000).try_for_each(|piece| import.take(piece))?;
+            import.finish()
+        };
+        let (mut done, mut struck) = self.run(input, |disk| take(disk, None));
+        if let Err(e) = &done
+            && e.message.contains("another --source")
+        {
+            (done, struck) = self.run(input, |disk| take(disk, Some(&format!("{name} from elsewhere"))));
+        }
+        match done {
+            Ok(snapshot) => {
+                assert!(snapshot.imported);
+                self.possible.remove(&name);
+                self.promised.insert(name, store.tables);
+            }
+            Err(e) => assert!(struck, "an undisturbed import failed: {e:?}"),
+        }
+        self.check(&self.disk);
     }
 
     fn forget(&mut self, input: &mut Input<'_>) {
@@ -179,6 +207,7 @@ impl World {
             let made = made.unwrap_or_else(|| panic!("nobody made {name}"));
             assert!(restore(disk, &name) == *made, "{name} gave back something else");
         }
+        check_order(disk, self.clock.right());
     }
 
     fn check_damage(&self, disk: &Disk, depth: Depth) {
@@ -294,87 +323,4 @@ fn restore(disk: &Disk, name: &str) -> Restored {
     });
     assert!(damage.expect("what is listed is restored").is_empty());
     restored
-}
-
-impl Database {
-    /// One way in which applications change their data.
-    pub(super) fn edit(&mut self, input: &mut Input<'_>) {
-        let rows = &mut self.rows;
-        match input.below(8) {
-            // Rows, dense or far apart.
-            0..=2 => {
-                let (first, step, many) = (input.u16(), input.u8(), input.below(64));
-                let (len, fill) = (len(input), input.u8());
-                for n in 0..many as u16 {
-                    let key = first.wrapping_add(n.wrapping_mul(u16::from(step)));
-                    rows.insert(key.to_be_bytes().to_vec(), value(len, fill.wrapping_add(n as u8)));
-                }
-            }
-            3 => {
-                let (first, many) = (input.u16().to_be_bytes().to_vec(), input.below(128));
-                let gone: Vec<_> = rows.range(first..).take(many).map(|(key, _)| key.clone()).collect();
-                gone.iter().for_each(|key| drop(rows.remove(key)));
-            }
-            4 => {
-                let (first, many) = (input.u16().to_be_bytes().to_vec(), input.below(32));
-                let (len, fill) = (len(input), input.u8());
-                rows.range_mut(first..).take(many).for_each(|(_, row)| *row = value(len, fill));
-            }
-            // Keys that end nodes on many levels, with a value long enough for it.
-            5 => {
-                let keys: [u64; 4] = [0, 0x9093, 0x0164_9ca1, 0x3673_3719];
-                let key = keys[input.below(4)].to_be_bytes().to_vec();
-                let prefix = input.below(2);
-                rows.insert([&vec![0; prefix], &key[..]].concat(), value(16_384, input.u8()));
-            }
-            // A value that lies in pieces; its key has no neighbours.
-            6 => {
-                let len = 262_100 + usize::from(input.u8()) * if input.rarely(4) { 2000 } else { 1 };
-                rows.retain(|_, value| value.len() < 262_000);
-                rows.insert(b"large".to_vec(), value(len, input.u8()));
-            }
-            _ => self.extra = !self.extra,
-        }
-        // However long the history, a step stays quick.
-        let bytes = |rows: &Rows| rows.values().map(Vec::len).filter(|len| *len < 262_000).sum::<usize>();
-        while self.rows.len() > 500 || bytes(&self.rows) > 250_000 {
-            let half = self.rows.len() / 2;
-            let middle = self.rows.keys().nth(half).cloned().unwrap_or_default();
-            self.rows = self.rows.split_off(&middle);
-        }
-    }
-
-    pub(super) fn store(&self) -> ModelStore {
-        let pairs = self.rows.iter().take(60).map(|(key, value)| {
-            let short = &value[..value.len().min(20)];
-            (key[..1].to_vec(), [short, key].concat())
-        });
-        let mut store = ModelStore::new([
-            ("empty", ModelTable::default()),
-            ("pairs", ModelTable { multimap: true, entries: pairs.collect() }),
-            ("rows", ModelTable { multimap: false, entries: self.rows.clone().into_iter().collect() }),
-        ]);
-        if self.extra {
-            let entries = self.rows.iter().filter(|(key, _)| key.len() > 2);
-            let entries = entries.map(|(key, value)| (key.clone(), value.clone())).collect();
-            store.tables.insert("extra".into(), ModelTable { multimap: false, entries });
-        }
-        store
-    }
-}
-
-fn len(input: &mut Input<'_>) -> usize {
-    match input.u8() {
-        len @ 0..200 => usize::from(len),
-        len @ 200..250 => usize::from(len - 199) * 50,
-        len => 16_000 + usize::from(len),
-    }
-}
-
-fn value(len: usize, fill: u8) -> Vec<u8> {
-    let mut value = vec![fill / 16; len];
-    if let Some(first) = value.first_mut() {
-        *first = fill;
-    }
-    value
 }

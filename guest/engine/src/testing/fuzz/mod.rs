@@ -4,6 +4,8 @@
 //! behind these is reached too. A new parser gets a file here, and a line in `tests/fuzz`.
 
 mod archive;
+mod clock;
+mod database;
 mod frames;
 mod history;
 mod hostile;

@@ -1,6 +1,7 @@
 //! What the steps of a backup pass to each other, from a caller that is not to be trusted.
 
-use super::history::{Database, backup, job, tells};
+use super::database::Database;
+use super::history::{backup, job, tells};
 use super::input::Input;
 use crate::backup::{checksum, draft_tables};
 use crate::error::Code;

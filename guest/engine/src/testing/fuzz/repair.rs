@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::history::{Database, backup, job, tells};
+use super::database::Database;
+use super::history::{backup, job, tells};
 use super::input::Input;
 use crate::testing::{MemoryVault, ModelStore, Restored, RestoringSink, backup_with_deltas, verify};
 use crate::{Code, Depth, Job, Prune, Repair, Silent, Sink, Vault};
