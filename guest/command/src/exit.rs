@@ -84,7 +84,10 @@ pub(crate) fn report_usage(e: &clap::Error, as_json: bool) -> u8 {
     if !e.use_stderr() {
         // Help and version were asked for.
         return match e.print() {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => FAILED,
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                tell("other", FAILED, &format!("cannot write to standard output: {e}"), as_json);
+                FAILED
+            }
             _ => DONE,
         };
     }

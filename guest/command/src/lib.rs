@@ -14,12 +14,14 @@ mod session;
 mod verbs;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use args::{Budgets, Global};
 pub use exit::{Exit, usage};
 pub use host::{Host, Program, Repository};
+pub use output::out::Out;
 pub use output::style::{Style, on_stderr};
 pub use output::table::{Side, Table};
 pub use paths::{expand, fill_in as expanded};
@@ -55,7 +57,8 @@ pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     match args {
         Ok(Args { global, verb }) => {
             let json = global.json;
-            match run::<P>(global, verb) {
+            // The last line may not have ended yet.
+            match run::<P>(global, verb).and_then(|()| Ok(Out.flush()?)) {
                 Ok(()) => exit::DONE,
                 Err(e) => exit::report(&e, json),
             }

@@ -1,6 +1,6 @@
 //! What the verbs share: where the repository is, and how to speak.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,6 +11,7 @@ use crate::args::Global;
 use crate::exit::usage;
 use crate::host::{Host, Repository, Special};
 use crate::output::json;
+use crate::output::out::Out;
 use crate::paths::expand;
 
 /// The name of the directory of snapshots, unless it is given.
@@ -93,21 +94,17 @@ impl<'h> Session<'h> {
 
     /// Prints one JSON line of this kind.
     pub fn print_json(&self, kind: &'static str, object: &impl Serialize) -> anyhow::Result<()> {
-        Ok(json::typed(&mut io::stdout().lock(), kind, object)?)
+        Ok(json::typed(&mut Out, kind, object)?)
     }
 
     /// Prints a line that a quiet run leaves out.
     pub fn say(&self, line: impl AsRef<str>) -> anyhow::Result<()> {
         if !self.global.quiet && !self.global.json {
-            writeln!(io::stdout().lock(), "{}", line.as_ref())?;
+            let line = format!("{}\n", line.as_ref());
+            Out.write_all(line.as_bytes())?;
         }
         Ok(())
     }
-}
-
-/// Stdout for much of it.
-pub(crate) fn stdout() -> BufWriter<io::StdoutLock<'static>> {
-    BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }
 
 /// The snapshot that is meant, and its table of this name.

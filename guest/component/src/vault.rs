@@ -2,9 +2,13 @@
 //!
 //! Straight on the descriptors: one host call reads or writes at a place, where the standard library makes several.
 
-use strongroom_engine::{Code, Error, Result, Vault, VaultFile};
+use std::cell::Cell;
+
+use strongroom_engine::{Code, Error, Level, Progress as _, Result, Vault, VaultFile};
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Advice, Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+
+use crate::imports::Progress;
 
 /// No host gives more at once.
 const READ_MAX: usize = 64 << 10;
@@ -18,7 +22,13 @@ const EARLY: usize = 1 << 20;
 /// The one directory that this component was given.
 pub(crate) struct WasiVault {
     root: Descriptor,
+    /// That directories are not synced was said.
+    told: Cell<bool>,
 }
+
+/// Said once.
+const NOT_SYNCED: &str = "this file system cannot sync directories: after a loss of power the newest snapshots may be \
+                          gone, or forgotten ones be back";
 
 /// The vault of this instance, which lives as long as it.
 pub(crate) fn vault() -> Result<&'static WasiVault> {
@@ -31,7 +41,7 @@ pub(crate) fn vault() -> Result<&'static WasiVault> {
             let (root, _) = get_directories().into_iter().next().ok_or_else(|| {
                 Error::new(Code::Denied, "no directory was granted; the engine needs the repository's")
             })?;
-            let opened: &'static WasiVault = Box::leak(Box::new(WasiVault { root }));
+            let opened: &'static WasiVault = Box::leak(Box::new(WasiVault { root, told: Cell::new(false) }));
             Ok(*vault.get_or_init(|| opened))
         }
     })
@@ -131,8 +141,15 @@ impl Vault for WasiVault {
     }
 
     fn sync_dir(&self, dir: &str) -> Result<()> {
-        self.with_dir(dir, |descriptor| {
-            uninterrupted(|| descriptor.sync()).map_err(|code| error(dir, "sync", code))
+        self.with_dir(dir, |descriptor| match uninterrupted(|| descriptor.sync()) {
+            // A file system that has no such thing says so at once; what it could not write it tells as `Io`.
+            Err(ErrorCode::Invalid | ErrorCode::Unsupported) => {
+                if !self.told.replace(true) {
+                    Progress.log(Level::Warn, NOT_SYNCED);
+                }
+                Ok(())
+            }
+            synced => synced.map_err(|code| error(dir, "sync", code)),
         })
     }
 }

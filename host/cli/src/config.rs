@@ -63,7 +63,12 @@ fn file(given: &ArgMatches) -> anyhow::Result<Option<PathBuf>> {
                 return Err(usage(format!("{path} can be changed by everybody; run `chmod o-w {path}`")));
             }
             Ok(_) => return Ok(Some(path)),
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            // Where a home or a working directory is none, or cannot be entered, no settings are to be found.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+                ) => {}
             Err(e) => return Err(usage(format!("cannot look at {}: {e}", path.display()))),
         }
     }

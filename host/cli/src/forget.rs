@@ -1,10 +1,9 @@
 //! `forget`
 
-use std::io;
 use std::time::SystemTime;
 
 use strongroom::{Damage, Error, ErrorCode, Judged, PolicyFailure, Retention, TimeZone};
-use strongroom_command::{Forgetting, PolicyArgs, Session, Side, Table, forget, usage};
+use strongroom_command::{Forgetting, Out, PolicyArgs, Session, Side, Table, forget, usage};
 use strongroom_core::text::visible;
 
 use crate::native::Native;
@@ -154,7 +153,7 @@ fn print(session: &Session<'_>, plan: &Retention, zone: &TimeZone) -> anyhow::Re
         row.push(reason.clone());
         table.row(row);
     }
-    table.print(&mut io::stdout().lock())?;
+    table.print(&mut Out)?;
     for Damage { file, what, .. } in &plan.damage {
         tracing::warn!("{file}: {what}; it cannot be judged, and stays");
     }

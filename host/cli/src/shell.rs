@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::ValueEnum as _;
 use clap_complete::Shell;
-use strongroom_command::{Session, command_line};
+use strongroom_command::{Out, Session, command_line};
 
 use crate::native::Native;
 
@@ -67,8 +67,5 @@ pub(crate) fn man(session: &Session<'_>, args: &Man) -> anyhow::Result<()> {
 
 /// A reader that has seen enough ends this without an error.
 fn print(bytes: &[u8]) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(bytes) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e).context("cannot write to stdout"),
-        _ => Ok(()),
-    }
+    Ok(Out.write_all(bytes)?)
 }

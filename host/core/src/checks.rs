@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Damage, Depth, Note, Verified};
+use crate::owner::AsOwner;
 use crate::{Drilled, excerpt};
 
 /// The folder, in the repository.
@@ -145,6 +146,7 @@ pub fn prepare(dir: &Path) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
+    let _owner = AsOwner::of(dir);
     // A directory that is no repository must not begin to hold something: the first backup would refuse it.
     if !dir.join(REPOSITORY).is_file() {
         return None;
@@ -216,6 +218,7 @@ pub fn note_drilled(dir: &Path, snapshot: &str, drilled: &Result<Drilled>) {
 
 fn note(dir: &Path, kind: &str, record: &impl Serialize) {
     let Some(folder) = prepare(dir) else { return };
+    let _owner = AsOwner::of(dir);
     if let Err(e) = write(&folder, kind, record) {
         tracing::info!("what was found cannot be remembered in {}: {e}", folder.display());
     }

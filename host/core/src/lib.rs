@@ -14,6 +14,7 @@ mod from_wit;
 mod lock;
 mod log;
 mod model;
+mod owner;
 pub mod text;
 
 pub use bar::Bar;
@@ -27,3 +28,4 @@ pub use model::{
     Archived, Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table,
     Verified,
 };
+pub use owner::AsOwner;

@@ -85,7 +85,7 @@ impl Scene {
 
     /// As it is before the restore.
     fn set(&self) {
-        for name in ["out.redb", "out.redb.partial"] {
+        for name in ["out.redb", "out.redb.strongroom-partial"] {
             let _ = fs::remove_file(self.path(name));
         }
         if self.overwrite {
@@ -97,7 +97,7 @@ impl Scene {
     fn run(&self, strace: &[&str]) -> Output {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-y", "-o"]).arg(self.path("log"));
-        for name in ["out.redb", "out.redb.partial", ""] {
+        for name in ["out.redb", "out.redb.strongroom-partial", ""] {
             command.arg("-P").arg(self.path(name).as_os_str().to_str().unwrap().trim_end_matches('/'));
         }
         command.args(strace).arg(std::env::current_exe().unwrap());
@@ -183,7 +183,7 @@ fn everywhere(overwrite: bool, effects: &[&str], step: usize) {
                         assert!(text.contains("it failed: ") && text.contains("out.redb"), "{what}: {text}");
                         said += 1;
                         // What failed leaves nothing behind, unless it could not take it away.
-                        let left = scene.path("out.redb.partial").exists();
+                        let left = scene.path("out.redb.strongroom-partial").exists();
                         assert!(!left || call.starts_with("unlink"), "{what}: it left its file");
                     }
                     _ => assert!(effect.contains("KILL"), "{what}: {done:?}"),
@@ -193,7 +193,7 @@ fn everywhere(overwrite: bool, effects: &[&str], step: usize) {
                     restore(&scene.path("source.redb"), &scene.path("out.redb"), overwrite)
                         .unwrap_or_else(|error| panic!("{what}, and then: {error}"));
                     assert!(scene.is_new(&what));
-                    assert!(!scene.path("out.redb.partial").exists(), "{what}");
+                    assert!(!scene.path("out.redb.strongroom-partial").exists(), "{what}");
                 }
             }
         }
@@ -236,9 +236,9 @@ fn a_restored_file_is_durable_before_it_has_its_name_and_then_its_name_is() {
                 .unwrap_or_else(|| panic!("{calls:#?}"))
         };
         let written = last(&|name, about| {
-            (name == "pwrite64" || name == "ftruncate") && about.contains("out.redb.partial>")
+            (name == "pwrite64" || name == "ftruncate") && about.contains("out.redb.strongroom-partial>")
         });
-        let synced = last(&|name, about| name == "fsync" && about.contains("out.redb.partial>"));
+        let synced = last(&|name, about| name == "fsync" && about.contains("out.redb.strongroom-partial>"));
         let named = last(&|name, about| {
             (name.starts_with("rename") || name.starts_with("link")) && about.contains("out.redb")
         });

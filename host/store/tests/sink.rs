@@ -83,7 +83,7 @@ fn nothing_is_left_of_a_sink_that_is_dropped() {
             if stage > 2 {
                 sink.finish().unwrap();
             }
-            assert_eq!(source.names(), ["a.redb", "out.redb.partial"]);
+            assert_eq!(source.names(), ["a.redb", "out.redb.strongroom-partial"]);
             drop(sink);
             assert_eq!(source.names(), ["a.redb"], "stage {stage}");
         }
@@ -148,7 +148,8 @@ fn a_database_that_is_open_is_not_replaced() {
 #[test]
 fn a_leftover_is_replaced_but_not_that_of_a_restore_that_runs() {
     for source in sources() {
-        fs::write(source.dir.path().join("out.redb.partial"), b"of an interrupted restore").unwrap();
+        fs::write(source.dir.path().join("out.redb.strongroom-partial"), b"of an interrupted restore")
+            .unwrap();
         let mut sink = source.sink();
         sink.table(&source.tables[0]).unwrap();
         if cfg!(target_os = "linux") {

@@ -10,6 +10,7 @@ use strongroom_store::redb::{RedbStore, check_file};
 use crate::model::Drilled;
 use crate::repository::Repository;
 use crate::restore::Restore;
+use crate::scratch::Scratch;
 use crate::{Error, Result};
 
 /// How to drill.
@@ -34,7 +35,7 @@ impl Drill {
 
 impl Repository {
     /// Restores a snapshot to a temporary file, opens that as an application would, has redb check it, derives the ids
-    /// of all its tables from what is in it, compares them with the snapshot's, and removes it.
+    /// of all its tables from what is in it, compares them with the snapshot's, and removes it; what a drill that was killed left there goes first.
     ///
     /// That they differ is no error: [`Drilled::is_equal`] tells. [`checks`](Self::checks) knows afterwards what came of
     /// it.
@@ -49,10 +50,7 @@ impl Repository {
     fn restore_and_compare(&self, snapshot: &str, drill: &Drill) -> Result<Drilled> {
         let began = Instant::now();
         let within = drill.dir.clone().unwrap_or_else(std::env::temp_dir);
-        let place = tempfile::Builder::new()
-            .prefix("strongroom-drill-")
-            .tempdir_in(&within)
-            .map_err(|e| Error::io("make a directory in", &within, &e))?;
+        let place = Scratch::new(&within).map_err(|e| Error::io("make a directory in", &within, &e))?;
         let file = place.path().join("restored.redb");
         let restored = self.restore(snapshot, &file, &Restore::new())?;
         let lap = |since: &mut Instant| -> Duration {

@@ -57,6 +57,7 @@ mod repair;
 mod repository;
 mod restore;
 mod sandbox;
+mod scratch;
 mod snapshot_store;
 mod source;
 

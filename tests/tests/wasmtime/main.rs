@@ -81,7 +81,9 @@ fn one_repository_both_ways() {
         );
         assert_eq!(total(&place.path(file)), 1000 * 20_000 - 993, "{file}");
     }
-    assert!(!place.path("backups/lock").exists() && !place.path("data/composed.redb.partial").exists());
+    assert!(
+        !place.path("backups/lock").exists() && !place.path("data/composed.redb.strongroom-partial").exists()
+    );
 }
 
 #[test]
@@ -165,7 +167,9 @@ fn an_archive_goes_both_ways() {
     let both = ["data", "backups"];
     place.fails(&both, "import data/cut.archive --name cut", 12, &[&format!("error: {cut}")]);
     place.fails(&both, "restore --archive data/cut.archive data/cut.redb", 12, &[&cut]);
-    assert!(!place.path("data/cut.redb").exists() && !place.path("data/cut.redb.partial").exists());
+    assert!(
+        !place.path("data/cut.redb").exists() && !place.path("data/cut.redb.strongroom-partial").exists()
+    );
     assert!(!place.path("backups/lock").exists());
     // Through pipes.
     let export = place.command(&both, "export one -").output().unwrap();

@@ -29,7 +29,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Writes it out.
+    /// Writes it out, to the last byte.
     pub fn print(&self, to: &mut impl Write) -> io::Result<()> {
         let headings: Vec<String> = self.columns.iter().map(|(heading, _)| heading.clone()).collect();
         let mut widths = vec![0; self.columns.len()];
@@ -49,7 +49,8 @@ impl Table {
             }
             writeln!(to, "{}", line.trim_end())?;
         }
-        Ok(())
+        // An error of a buffer that is dropped would be lost.
+        to.flush()
     }
 }
 

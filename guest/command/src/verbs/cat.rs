@@ -1,11 +1,12 @@
 //! `cat`
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use strongroom_store::redb::to_text;
 
 use crate::output::json;
+use crate::output::out::stdout;
 use crate::session::{Session, find_table};
 use strongroom_core::text::visible;
 
@@ -34,7 +35,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     session.bar.hide();
     let mut failed = None;
     // On the thread that scans, which is not this one.
-    let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());
+    let mut out = stdout();
     repository.scan(&snapshot.name, &table.name, &mut |key, value| {
         let written = if as_json {
             json::line(&mut out, &json::entry(&table.key_type, &table.value_type, key, value))

@@ -14,8 +14,9 @@ use strongroom_store::redb::to_text;
 use crate::exit::usage;
 use crate::host::{After, Diff};
 use crate::output::json;
+use crate::output::out::{Out, stdout};
 use crate::output::table::{Side, Table};
-use crate::session::{Session, stdout};
+use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -94,13 +95,8 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         // The lines would stand in each other's way.
         session.bar.hide();
     }
-    let mut telling = Telling {
-        out: io::BufWriter::with_capacity(64 << 10, io::stdout()),
-        json: session.json(),
-        table: None,
-        tables: Vec::new(),
-        failed: None,
-    };
+    let mut telling =
+        Telling { out: stdout(), json: session.json(), table: None, tables: Vec::new(), failed: None };
     let (before, after) = repository.diff(&wanted, &mut |told| Ok(telling.tell(told)))?;
     session.bar.clear();
     let Telling { mut out, tables, failed, .. } = telling;
@@ -164,7 +160,7 @@ fn is_file(session: &Session<'_>, text: &str, file: Option<&Path>) -> anyhow::Re
 
 /// Says it as it comes.
 struct Telling {
-    out: io::BufWriter<io::Stdout>,
+    out: io::BufWriter<Out>,
     json: bool,
     /// The table whose entries come.
     table: Option<TableDifference>,

@@ -11,6 +11,7 @@ use strongroom_store::redb::Partial;
 
 use crate::exit::usage;
 use crate::output::json;
+use crate::output::out::Out;
 use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         if io::stdout().is_terminal() {
             return Err(usage("an archive is not for a terminal; name a file, or lead it into a pipe"));
         }
-        let exported = repository.export(&args.snapshot, &mut io::stdout(), None)?;
+        let exported = repository.export(&args.snapshot, &mut Out, None)?;
         return tell(session, &exported, None, started);
     }
     let file = session.expand(&args.file)?;

@@ -8,7 +8,8 @@ use strongroom_store::redb::{key_from_text, to_text};
 
 use crate::host::Repository;
 use crate::output::json;
-use crate::session::{Session, find_table, stdout};
+use crate::output::out::stdout;
+use crate::session::{Session, find_table};
 use strongroom_core::text::visible;
 
 #[derive(Debug, clap::Args)]

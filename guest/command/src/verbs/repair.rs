@@ -7,7 +7,8 @@ use serde::Serialize;
 use strongroom_core::text::{counted, duration, size, visible};
 use strongroom_core::{Error, ErrorCode, Loss, Note, Repaired};
 
-use crate::session::{Session, stdout};
+use crate::output::out::stdout;
+use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

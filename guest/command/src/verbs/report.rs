@@ -10,6 +10,7 @@ use strongroom_store::redb::Partial;
 
 use crate::exit::usage;
 use crate::host::Repository;
+use crate::output::out::Out;
 use crate::report::{self, Facts, Retention, Severity, Status};
 use crate::session::Session;
 
@@ -55,7 +56,7 @@ pub fn report(
     let facts = report::gather(repository, &session.repository_dir()?, now, retention)?;
     session.bar.clear();
     if streams {
-        io::stdout().lock().write_all(report::page(&facts).as_bytes())?;
+        Out.write_all(report::page(&facts).as_bytes())?;
     } else if let Some(file) = &file {
         write(file, &report::page(&facts))?;
     }

@@ -11,6 +11,7 @@ use super::import::Source;
 use crate::exit::usage;
 use crate::host::{Form, Restore, Special};
 use crate::output::json;
+use crate::output::out::Out;
 use crate::session::Session;
 use strongroom_core::text::{counted, duration, size, visible};
 
@@ -139,7 +140,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let file_bytes = (!printed).then(|| std::fs::metadata(&out).map_or(0, |metadata| metadata.len()));
     let entries = session.bar.entries();
     // What went to stdout has it to itself.
-    let mut answer: Box<dyn Write> = if printed { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
+    let mut answer: Box<dyn Write> = if printed { Box::new(io::stderr()) } else { Box::new(Out) };
     if session.json() {
         for damage in &restored.damage {
             json::typed(&mut answer, "damage", damage)?;

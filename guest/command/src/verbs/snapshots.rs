@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use strongroom_core::{Damage, Error, ErrorCode, Snapshot};
 
+use crate::output::out::stdout;
 use crate::output::table::{Side, Table};
-use crate::session::{Session, stdout};
+use crate::session::Session;
 use strongroom_core::text::{count, short, size, time, visible};
 
 #[derive(Debug, clap::Args)]

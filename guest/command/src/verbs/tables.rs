@@ -1,7 +1,8 @@
 //! `tables`
 
+use crate::output::out::stdout;
 use crate::output::table::{Side, Table};
-use crate::session::{Session, stdout};
+use crate::session::Session;
 use strongroom_core::text::{count, short, size, visible};
 
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use strongroom_core::{Comparison, Damage, Depth, Difference, Error, ErrorCode, Note, Verified};
 
-use crate::session::{Session, stdout};
+use crate::output::out::stdout;
+use crate::session::Session;
 use strongroom_core::text::{counted, duration, size, visible};
 
 #[derive(Debug, clap::Args)]

@@ -1,11 +1,10 @@
 //! `policy check`
 
-use std::io;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use strongroom::PolicyReport;
-use strongroom_command::{PolicyArgs, Session, Side, Table};
+use strongroom_command::{Out, PolicyArgs, Session, Side, Table};
 use strongroom_core::text::{count, size, visible};
 
 use crate::native::Native;
@@ -94,7 +93,7 @@ fn print(session: &Session<'_>, report: &PolicyReport) -> anyhow::Result<()> {
         });
         table.row(row);
     }
-    Ok(table.print(&mut io::stdout().lock())?)
+    Ok(table.print(&mut Out)?)
 }
 
 fn print_json(session: &Session<'_>, report: &PolicyReport) -> anyhow::Result<()> {

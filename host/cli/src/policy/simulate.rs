@@ -1,13 +1,12 @@
 //! `policy simulate`
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
 use strongroom::{Simulation, Timeline};
-use strongroom_command::{Host as _, PolicyArgs, Session, Side, Table, usage};
+use strongroom_command::{Host as _, Out, PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted};
 
 use super::time::{clock, stretch};
@@ -130,7 +129,7 @@ fn print(session: &Session<'_>, simulation: &Simulation) -> anyhow::Result<()> {
             kept.reason.clone(),
         ]);
     }
-    table.print(&mut io::stdout().lock())?;
+    table.print(&mut Out)?;
     session.say("")?;
     session.say(format!(
         "Of {} {} are left, never more than {} after the policy was asked. It was asked {} times, {:.2} ms each.",

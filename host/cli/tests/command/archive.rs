@@ -90,7 +90,7 @@ fn an_archive_that_is_cut_changed_or_none_leaves_nothing() {
         let said = place.fails("import bad.archive --repo backups", code, words);
         assert!(!said.contains("backups:"), "it is not the repository that is damaged: {said}");
         place.fails("restore --archive bad.archive out.redb", code, words);
-        assert!(!place.path("out.redb").exists() && !place.path("out.redb.partial").exists());
+        assert!(!place.path("out.redb").exists() && !place.path("out.redb.strongroom-partial").exists());
         if place.path("backups").exists() {
             assert_eq!(place.json("snapshots"), [] as [serde_json::Value; 0]);
             assert!(!place.path("backups/lock").exists());
@@ -117,7 +117,7 @@ fn an_export_that_fails_leaves_no_file_and_says_so() {
     bytes[middle] ^= 1;
     fs::write(&pack, bytes).unwrap();
     place.fails("export one app.archive", 12, &["backups", "table \"blobs\""]);
-    assert!(!place.path("app.archive").exists() && !place.path("app.archive.partial").exists());
+    assert!(!place.path("app.archive").exists() && !place.path("app.archive.strongroom-partial").exists());
     // Whoever reads what comes through a pipe finds that out too.
     let export = place.command(["export", "one", "-"]);
     let (export, import) = pipe(export, place.command(["import", "-", "--repo", "other"]));

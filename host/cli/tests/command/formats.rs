@@ -127,7 +127,7 @@ fn a_run_that_is_killed_leaves_nothing_of_that_name() {
     drop(db);
     place.ok("backup app.redb --name one");
     for (form, name) in [("--to-jsonl", "out.jsonl"), ("--to-sqlite", "out.sqlite")] {
-        let partial = place.path(&format!("{name}.partial"));
+        let partial = place.path(&format!("{name}.strongroom-partial"));
         let mut child = place.command(["restore", "one", name, form]).spawn().unwrap();
         let began = Instant::now();
         while !fs::metadata(&partial).is_ok_and(|metadata| metadata.len() > 1 << 20) {

@@ -80,12 +80,12 @@ fn an_interrupted_restore_leaves_the_target_as_it_was() {
     fs::write(place.path("out.redb"), "precious").unwrap();
     let mut command = place.command(["restore", "one", "out.redb", "--force"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !place.path("out.redb.partial").exists() {
+    while !place.path("out.redb.strongroom-partial").exists() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
     }
     signal(&child, "-INT");
     let ran = Ran::from(child.wait_with_output().unwrap());
     ran.failed(130, &["interrupted", "out.redb is as it was"]);
     assert_eq!(fs::read(place.path("out.redb")).unwrap(), b"precious");
-    assert!(!place.path("out.redb.partial").exists());
+    assert!(!place.path("out.redb.strongroom-partial").exists());
 }

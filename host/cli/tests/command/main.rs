@@ -25,3 +25,5 @@ mod shell;
 #[cfg(target_os = "linux")]
 mod system_calls;
 mod tour;
+#[cfg(target_os = "linux")]
+mod verbs;

@@ -165,6 +165,14 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The same of a plugin, or of an answer that is no text.
+    pub(crate) fn from_lossy(output: Output) -> Self {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Self { code: output.status.code(), stdout: output.stdout, stderr }
+    }
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let stderr = String::from_utf8(output.stderr).unwrap();

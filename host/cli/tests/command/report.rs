@@ -175,7 +175,7 @@ fn the_page_takes_the_place_of_a_report_and_of_no_other_file() {
     place.fails("report --html report.html", 1, &["--force"]);
     place.ok("report --html report.html --force");
     place.ok("report --html report.html");
-    assert!(!place.path("report.html.partial").exists());
+    assert!(!place.path("report.html.strongroom-partial").exists());
     fs::create_dir(place.path("dir")).unwrap();
     place.fails("report --html dir", 1, &["dir"]);
     place.fails("report --html dir --force", 1, &["dir"]);

@@ -23,7 +23,7 @@ fn exits_with(code: u8) -> Vec<u8> {
 }
 
 /// Runs these instructions and exits with what they leave: 0 is well.
-fn does(instructions: &str) -> Vec<u8> {
+pub(crate) fn does(instructions: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             (core module $m (func (export "run") (result i32) {instructions}))

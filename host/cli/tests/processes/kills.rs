@@ -135,7 +135,7 @@ impl World {
         let repo = "backups";
         let wrote = |dir: &str| there(&format!("{repo}/{dir}/tmp-"));
         match verb {
-            Verb::Restore if there("out.redb.partial") => "filling the new file",
+            Verb::Restore if there("out.redb.strongroom-partial") => "filling the new file",
             Verb::Restore => "before or after filling the new file",
             _ if !there(&format!("{repo}/lock")) => "without the lock",
             Verb::Forget => "under the lock",
@@ -211,7 +211,7 @@ impl World {
                     }
                     Verb::Prune => &["lock", "packs/tmp-", "index/tmp-"],
                     Verb::Forget => &["lock"],
-                    Verb::Restore => &["../out.redb.partial"],
+                    Verb::Restore => &["../out.redb.strongroom-partial"],
                 };
                 let sight = sights[self.random.below(sights.len())];
                 let path = sight.replace('N', &format!("{:05}", self.runs + 1));

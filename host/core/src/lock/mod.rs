@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::owner::AsOwner;
 use crate::text;
 
 /// The name of the file in the repository.
@@ -47,6 +48,7 @@ const LOOKED_AT: Duration = Duration::from_secs(10);
 impl Lock {
     /// Takes the lock, or says who holds it.
     pub fn take(dir: &Path, doing: &str) -> Result<Self> {
+        let _owner = AsOwner::of(dir);
         let path = dir.join(NAME);
         let started = Instant::now();
         loop {

@@ -16,10 +16,11 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Makes `TARGET.partial` for the user alone. One that an interrupted run left is replaced.
+    /// Makes `TARGET.strongroom-partial` for the user alone. One that an interrupted run left is replaced.
     pub fn create(target: &Path, overwrite: bool) -> Result<(Self, File)> {
         let mut name = target.as_os_str().to_owned();
-        name.push(".partial");
+        // Not a name that somebody gives a file of their own: an old one is removed.
+        name.push(".strongroom-partial");
         let mut this = Self { target: target.to_owned(), partial: name.into(), overwrite, published: true };
         this.check_target()?;
         this.remove_leftover()?;
@@ -66,6 +67,43 @@ impl Partial {
         }
     }
 
+    /// Gives the new file owner, group and mode of the one that it replaces, or says that it cannot.
+    #[cfg(unix)]
+    fn inherit(&self) -> Result<()> {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+        let failed = |error: io::Error| io_fault(&format!("looking at {}", self.partial.display()), &error);
+        let Ok(old) = fs::symlink_metadata(&self.target) else { return Ok(()) };
+        let file = File::open(&self.partial).map_err(failed)?;
+        let new = file.metadata().map_err(failed)?;
+        let owners = |of: &fs::Metadata| (of.uid(), of.gid());
+        let mut mode = old.mode() & 0o777;
+        if owners(&new) != owners(&old) && fchown(&file, Some(old.uid()), Some(old.gid())).is_err() {
+            // The group alone may be one of this user's. What another group may not see, this one's must not.
+            if fchown(&file, None, Some(old.gid())).is_err() {
+                mode &= 0o707;
+            }
+        }
+        if new.mode() & 0o777 != mode {
+            // Whether it was done is to be seen.
+            let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+        }
+        let new = file.metadata().map_err(failed)?;
+        if (owners(&new), new.mode() & 0o777) != (owners(&old), old.mode() & 0o777) {
+            tracing::warn!(
+                "{} belonged to user {} and group {} with mode {:04o}, which could not be kept: it now belongs to {} \
+                 and {} with mode {:04o}",
+                self.target.display(),
+                old.uid(),
+                old.gid(),
+                old.mode() & 0o777,
+                new.uid(),
+                new.gid(),
+                new.mode() & 0o777
+            );
+        }
+        file.sync_all().map_err(|error| io_fault(&format!("syncing {}", self.partial.display()), &error))
+    }
+
     fn exists(&self) -> Error {
         let shown = self.target.display();
         Error::new(
@@ -100,6 +138,8 @@ impl Partial {
             io_fault(&format!("moving what was made to {}", self.target.display()), &error)
         };
         if self.overwrite {
+            #[cfg(unix)]
+            self.inherit()?;
             fs::rename(&self.partial, &self.target).map_err(failed)?;
         } else {
             // A link does not replace what another process has put there since the check.
@@ -144,7 +184,17 @@ fn locked(path: &Path) -> bool {
 fn sync_directory_of(path: &Path) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let sync = || File::open(directory)?.sync_all();
-    sync().map_err(|error| io_fault(&format!("syncing the directory {}", directory.display()), &error))
+    let synced = sync();
+    if let Err(error) = &synced
+        && matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+    {
+        tracing::warn!(
+            "{} is on a file system that cannot sync directories: after a loss of power what was made there may be gone",
+            directory.display()
+        );
+        return Ok(());
+    }
+    synced.map_err(|error| io_fault(&format!("syncing the directory {}", directory.display()), &error))
 }
 
 #[cfg(not(unix))]

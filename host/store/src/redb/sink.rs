@@ -14,7 +14,7 @@ use std::sync::mpsc::sync_channel;
 /// Entries are sent on in batches of about this many bytes.
 const BATCH: usize = 512 << 10;
 
-/// A redb database in the making, beside its final name as `NAME.partial`.
+/// A redb database in the making, beside its final name as `NAME.strongroom-partial`.
 ///
 /// Takes the tables of a redb database, and tables of bytes (see [`bytes`]) of any store. All of it becomes visible at
 /// once, in the order in which the entries come, which must be that of the store they came from.

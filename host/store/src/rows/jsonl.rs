@@ -22,7 +22,7 @@ use crate::{Error, ErrorCode, Origin, Result, Sink, Table};
 pub struct JsonLinesSink(RowSink<Lines>);
 
 impl JsonLinesSink {
-    /// Into a file, that is made beside its place as `NAME.partial`. An existing file is refused, unless it may be
+    /// Into a file, that is made beside its place as `NAME.strongroom-partial`. An existing file is refused, unless it may be
     /// overwritten; even then it stays whole until the new one is.
     pub fn new(target: &Path, overwrite: bool) -> Result<Self> {
         let (partial, file) = Partial::create(target, overwrite)?;

@@ -16,7 +16,7 @@ use super::state::{State, store};
 use super::{Backup, Memory, Sandbox, wasi, wit};
 use crate::host::Grants;
 use crate::{Error, ErrorCode, Result};
-use strongroom_core::readable;
+use strongroom_core::{AsOwner, readable};
 
 /// How an instance gets at the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub(crate) struct Instance {
     engine: Backup,
     stderr: Printed,
     budgets: Budgets,
+    _owner: Option<AsOwner>,
 }
 
 impl Instance {
@@ -55,6 +56,7 @@ impl Instance {
         grants: &Arc<Grants>,
         memory: &Memory,
     ) -> Result<Self> {
+        let owner = dir.filter(|(_, access)| *access == Access::Write).map(|(dir, _)| AsOwner::of(dir));
         let inner = sandbox.inner();
         let budgets = &inner.budgets;
         let stderr = Printed::kept(budgets.log_bytes);
@@ -72,7 +74,7 @@ impl Instance {
         }
         let mut store = store(&inner.engine, inner.interrupts, &mut wasi, grants, budgets, memory);
         match inner.pre.instantiate(&mut store) {
-            Ok(engine) => Ok(Self { store, engine, stderr, budgets: budgets.clone() }),
+            Ok(engine) => Ok(Self { store, engine, stderr, budgets: budgets.clone(), _owner: owner }),
             Err(e) => Err(failure(&e, ENGINE, &stderr.contents(), budgets, UNHARMED)),
         }
     }

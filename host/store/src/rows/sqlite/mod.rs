@@ -17,7 +17,7 @@ use names::Names;
 /// Makes a SQLite database of what is restored: a table for each table, with columns `key` and `value`, whose `rowid`s are
 /// in the order of the store; `strongroom_tables`, which names them; and `strongroom`, which names the snapshot.
 ///
-/// It is made beside its place as `NAME.partial`, which has that name only when all of it is there and counted.
+/// It is made beside its place as `NAME.strongroom-partial`, which has that name only when all of it is there and counted.
 pub struct SqliteSink(RowSink<Database>);
 
 impl SqliteSink {
