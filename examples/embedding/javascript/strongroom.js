@@ -2,7 +2,9 @@
 // is given and the repository's directory, and nothing else of this process.
 //
 // All calls block the thread until they are done.
-import { closeSync, futimesSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync, fstatSync, futimesSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
 import { instantiate } from "./engine/engine.js";
@@ -35,7 +37,9 @@ export class Repository {
     prepare(this.dir);
     const store = new Store(source);
     return locked(this.dir, "a backup", (alive) => {
-      const advance = (phase, bytes, entries) => (alive(), onProgress?.(phase, bytes, entries) ?? true);
+      // Without a phase it is only asked whether the lock is still this run's.
+      const advance = (phase, bytes, entries) =>
+        alive() && (phase === "" || (onProgress?.(phase, bytes, entries) ?? true));
       return this.#run({ open: () => store, advance, failed: () => store.failure }, ({ engine }) => {
         const time = BigInt(Math.floor(Date.now() / 1000));
         const plan = engine.prepare({
@@ -137,13 +141,18 @@ function locked(dir, doing, act) {
     const message = `the repository is in use: ${path} is there. If the run that it names is gone, delete it`;
     throw new StrongroomError("locked", message, e);
   }
+  // Somebody may have broken the lock: whoever lost it changes nothing any more, also not the lock of another.
+  const own = () => {
+    const [open, there] = [fstatSync(fd), lstatSync(path, { throwIfNoEntry: false })];
+    return open.ino === there?.ino && open.dev === there?.dev;
+  };
   try {
     const since = Math.floor(Date.now() / 1000);
     // A component gives signs of life: the time at which the file was changed.
     writeSync(fd, JSON.stringify({ kind: "component", machine: "", pid: process.pid, doing, since }) + "\n");
-    return act(() => futimesSync(fd, new Date(), new Date()));
+    return act(() => (futimesSync(fd, new Date(), new Date()), own()));
   } finally {
+    if (own()) unlinkSync(path);
     closeSync(fd);
-    unlinkSync(path);
   }
 }

@@ -172,7 +172,7 @@ class _Given:
                              "[static]writer.finish"):
                     sink.add_func(name, _denied)
             with root.add_instance(PROGRESS) as progress:
-                progress.add_func("advance", lambda store, phase, count, entries: self.alive() or True)
+                progress.add_func("advance", lambda store, phase, count, entries: self.alive() is not False)
                 progress.add_func("log", lambda store, level, message: None)
 
     def _function(self, doing, function):
@@ -264,11 +264,25 @@ def _locked(directory, doing):
     except FileExistsError as e:
         message = f"the repository is in use: {path} is there. If the run that it names is gone, delete it"
         raise StrongroomError("locked", message) from e
+
+    def own():
+        """Whether nobody has broken the lock; whoever lost it changes nothing any more, also not the lock of another."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.lstat(path))
+        except FileNotFoundError:
+            return False
+
     try:
         holder = {"kind": "component", "machine": "", "pid": os.getpid(), "doing": doing, "since": int(time.time())}
         os.write(fd, (json.dumps(holder) + "\n").encode())
-        # A component gives signs of life: the time at which the file was changed.
-        yield lambda: os.utime(path)
+
+        def alive():
+            # A component gives signs of life: the time at which the file was changed.
+            os.utime(fd)
+            return own()
+
+        yield alive
     finally:
+        if own():
+            os.unlink(path)
         os.close(fd)
-        os.unlink(path)

@@ -1,12 +1,14 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use strongroom_core::Locking;
 
 use crate::exit;
 use crate::verbs::{
-    backup, cat, diff, export, get, import, prune, repair, restore, snapshots, tables, verify,
+    backup, cat, diff, export, get, import, init, prune, repair, restore, snapshots, tables, verify,
 };
 
 /// Backups of redb databases while they are in use, made by a sandboxed WebAssembly component.
@@ -46,9 +48,41 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
+    /// Wait so long for another run that writes: 60s, 5m, 1h [verbs that write]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+
+    /// Take away the lock of a run that is gone, where that cannot be seen from here [verbs that write]
+    #[arg(long, global = true)]
+    pub break_lock: bool,
+
+    /// Who names the repository, if that is not the command line.
+    #[arg(skip)]
+    pub named_by: Option<&'static str>,
+
     /// How the sandbox is set up.
     #[command(flatten)]
     pub budgets: Budgets,
+}
+
+impl Global {
+    /// How the lock of the repository is taken.
+    pub fn locking(&self) -> Locking {
+        Locking { wait: self.wait.unwrap_or_default(), break_lock: self.break_lock }
+    }
+}
+
+/// `60s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return Err("give seconds, minutes or hours, as in 60s, 5m, 1h".to_owned()),
+    };
+    let seconds = digits.parse::<u32>().map_err(|_| "give a whole number, as in 60s".to_owned())?;
+    Ok(Duration::from_secs(u64::from(seconds) * unit))
 }
 
 /// What the sandbox of a run may use, and what runs in it.
@@ -76,6 +110,8 @@ pub struct Budgets {
 pub(crate) enum Verb<Own: Subcommand> {
     /// Back up a database, beside whoever writes to it
     Backup(backup::Args),
+    /// Make a repository without snapshots, where the first backup is not to do it
+    Init(init::Args),
     /// List the snapshots
     Snapshots(snapshots::Args),
     /// Restore a snapshot to a new database file
@@ -102,9 +138,36 @@ pub(crate) enum Verb<Own: Subcommand> {
     Own(Own),
 }
 
+impl<Own: Subcommand> Verb<Own> {
+    /// Whether it never writes to the repository.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Snapshots(_)
+                | Self::Restore(_)
+                | Self::Verify(_)
+                | Self::Tables(_)
+                | Self::Diff(_)
+                | Self::Get(_)
+                | Self::Cat(_)
+                | Self::Export(_)
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn a_wait_is_a_whole_number_with_its_unit() {
+        for (text, seconds) in [("60s", 60), ("5m", 300), ("5min", 300), ("1h", 3600), ("0s", 0)] {
+            assert_eq!(super::duration(text).unwrap().as_secs(), seconds, "{text}");
+        }
+        for text in ["", "60", "s", "-1s", "1d", "1.5h", "99999999999h", "1 h", "é"] {
+            assert!(super::duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

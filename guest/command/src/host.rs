@@ -184,6 +184,8 @@ pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send + 
 pub trait Repository {
     /// Backs up.
     fn backup(&self, backup: &Backup<'_>) -> anyhow::Result<Snapshot>;
+    /// Makes a repository without snapshots; `false` if it is one already.
+    fn init(&self) -> Result<bool>;
     /// All snapshots.
     fn snapshots(&self) -> Result<Snapshots>;
     /// The one snapshot that is meant: a name, the beginning of an id, or `latest`.

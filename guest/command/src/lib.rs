@@ -16,6 +16,7 @@ mod verbs;
 use std::ffi::OsString;
 use std::io::Write as _;
 
+use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use args::{Budgets, Global};
@@ -51,11 +52,12 @@ pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(command) => command,
         Err(e) => return exit::report(&e, as_json),
     };
-    let args = command
-        .try_get_matches_from(args)
-        .and_then(|mut matches| Args::<P::Own>::from_arg_matches_mut(&mut matches));
+    let args = command.try_get_matches_from(args).and_then(|mut matches| {
+        Ok((named_by(&matches), Args::<P::Own>::from_arg_matches_mut(&mut matches)?))
+    });
     match args {
-        Ok(Args { global, verb }) => {
+        Ok((named_by, Args { mut global, verb })) => {
+            global.named_by = named_by;
             let json = global.json;
             // The last line may not have ended yet.
             match run::<P>(global, verb).and_then(|()| Ok(Out.flush()?)) {
@@ -67,11 +69,28 @@ pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
+/// Who names the repository, if that is not the command line.
+fn named_by(matches: &clap::ArgMatches) -> Option<&'static str> {
+    match (matches.subcommand(), matches.try_contains_id("repo")) {
+        (Some((_, verb)), _) => named_by(verb),
+        (None, Ok(true)) => match matches.value_source("repo")? {
+            ValueSource::EnvVariable => Some("the environment variable STRONGROOM_REPO names"),
+            ValueSource::DefaultValue => Some("the settings name"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn run<P: Program>(global: Global, verb: Verb<P::Own>) -> anyhow::Result<()> {
+    if global.break_lock && verb.only_reads() {
+        return Err(usage("--break-lock: this verb only reads, and needs no lock"));
+    }
     let program = P::start(&global)?;
     let session = Session::new(&program, global)?;
     let done = match verb {
         Verb::Backup(args) => verbs::backup::run(&session, &args),
+        Verb::Init(args) => verbs::init::run(&session, &args),
         Verb::Snapshots(args) => verbs::snapshots::run(&session, &args),
         Verb::Restore(args) => verbs::restore::run(&session, &args),
         Verb::Verify(args) => verbs::verify::run(&session, &args),

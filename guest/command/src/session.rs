@@ -17,6 +17,9 @@ use crate::paths::expand;
 /// The name of the directory of snapshots, unless it is given.
 const REPOSITORY: &str = "backups";
 
+/// What makes a directory a repository.
+const MADE: &str = "repository.json";
+
 /// One run of the command.
 pub struct Session<'h> {
     host: &'h dyn Host,
@@ -62,6 +65,22 @@ impl<'h> Session<'h> {
     /// The absolute path that is meant, with `~/` and variables filled in.
     pub fn expand(&self, path: &Path) -> anyhow::Result<PathBuf> {
         expand(self.host, path)
+    }
+
+    /// Fails where the run would make a repository that only settings or the environment name: what is missing there may be
+    /// on a disk that is not mounted.
+    pub(crate) fn may_make(&self, asked_for: bool) -> anyhow::Result<()> {
+        let Some(named_by) = self.global.named_by.filter(|_| !asked_for) else { return Ok(()) };
+        let dir = self.repository_dir()?;
+        if std::fs::symlink_metadata(dir.join(MADE)).is_ok_and(|file| !file.is_dir()) {
+            return Ok(());
+        }
+        let message = format!(
+            "{}, which {named_by}, is no repository. If it is on a disk, mount that; `strongroom init` or --init makes a new \
+             one there, and `strongroom repair` one again that has lost its {MADE}",
+            dir.display()
+        );
+        Err(Error::new(ErrorCode::NoRepository, message).into())
     }
 
     /// The repository to back up to; without `--repo`, beside the database.

@@ -239,6 +239,10 @@ impl wit::Guest for Component {
         })
     }
 
+    fn init() -> Result<bool> {
+        Ok(engine::init(vault()?)?)
+    }
+
     fn forget(names: Vec<String>, dry_run: bool) -> Result<()> {
         Ok(engine::forget(vault()?, &names, dry_run)?)
     }

@@ -5,6 +5,8 @@
 use std::cell::Cell;
 
 use strongroom_engine::{Code, Error, Level, Progress as _, Result, Vault, VaultFile};
+
+use crate::bindings::strongroom::backup::progress;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Advice, Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 
@@ -55,7 +57,7 @@ fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
         ErrorCode::Access | ErrorCode::NotPermitted => (Code::Denied, "permission is missing"),
         ErrorCode::ReadOnly => (Code::Denied, "the directory is read-only"),
         ErrorCode::InsufficientSpace | ErrorCode::Quota => {
-            (Code::Full, "no room is left; free some, or prune, and run it again")
+            (Code::Full, "no room is left; free some, or forget snapshots and prune, and run it again")
         }
         ErrorCode::FileTooLarge => (Code::Full, "the file system takes no larger file"),
         ErrorCode::IsDirectory => (Code::Io, "it is a directory"),
@@ -63,6 +65,14 @@ fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
         other => return Error::new(Code::Io, format!("cannot {doing} {path}: {}", other.message())),
     };
     Error::new(code, format!("cannot {doing} {path}: {why}"))
+}
+
+/// Asks the host, before what others see changes, whether the run still holds the repository: its lock may have been broken.
+fn may_change() -> Result<()> {
+    if progress::advance("", 0, 0) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Cancelled, "stopped: the lock of this run is no longer its own"))
 }
 
 /// Makes a call again that a signal interrupted; a host that never lets it through is not asked for ever.
@@ -109,10 +119,12 @@ impl Vault for WasiVault {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
+        may_change()?;
         self.root.rename_at(from, &self.root, to).map_err(|code| error(from, "rename", code))
     }
 
     fn remove(&self, path: &str) -> Result<()> {
+        may_change()?;
         self.root.unlink_file_at(path).map_err(|code| error(path, "remove", code))
     }
 

@@ -63,7 +63,7 @@ pub use open::{Entries, Opened, Whole, open};
 pub use progress::{Level, Progress, Silent};
 pub use prune::{Prune, Pruned, prune};
 pub use repair::{Lost, Note, Repair, Repaired, repair};
-pub use repository::{FORMAT, LOCK};
+pub use repository::{FORMAT, LOCK, init};
 pub use restore::restore;
 pub use snapshot::{Snapshot, Unreadable};
 pub use store::{Bytes, Changes, Sink, Store, Table};

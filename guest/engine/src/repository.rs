@@ -114,6 +114,14 @@ pub(crate) fn make_folders(vault: &dyn Vault, dry_run: bool) -> Result<()> {
     Ok(())
 }
 
+/// Makes the directory a repository, if it is none yet; whether it did.
+pub fn init(vault: &dyn Vault) -> Result<bool> {
+    match check(vault) {
+        Err(e) if e.code == Code::NoRepository => prepare(vault).map(|()| true),
+        checked => checked.map(|()| false),
+    }
+}
+
 /// Makes the directory a repository if it is empty, and clears away what an unfinished run left.
 pub(crate) fn prepare(vault: &dyn Vault) -> Result<()> {
     let there = match check(vault) {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Special};
 use strongroom_command::{Forgetting, Global, Host, Program, Reporting, Session, forget, report, usage};
-use strongroom_core::{Bar, Error, ErrorCode, Result};
+use strongroom_core::{Bar, Error, ErrorCode, Locking, Result};
 use wasip2::filesystem::preopens::get_directories;
 
 use crate::bindings::strongroom::provider::control;
@@ -22,6 +22,7 @@ is read or written must be granted with --dir. Limits are wasmtime's own, as in
 pub(crate) struct Stock {
     json: bool,
     verbosity: u8,
+    locking: Locking,
 }
 
 /// The verbs that are another's elsewhere.
@@ -69,7 +70,7 @@ impl Program for Stock {
 
     fn start(global: &Global) -> anyhow::Result<Self> {
         let verbosity = if global.quiet { 0 } else { global.verbose.saturating_add(1) };
-        Ok(Self { json: global.json, verbosity })
+        Ok(Self { json: global.json, verbosity, locking: global.locking() })
     }
 
     fn own(&self, session: &Session<'_>, verb: Own) -> anyhow::Result<()> {
@@ -78,7 +79,8 @@ impl Program for Stock {
                 forget(session, session.repository()?.as_ref(), &args.names, None, &args.how)
             }
             Own::Report(args) => {
-                let repository = Repository::new(&session.repository_dir()?, &session.bar).without_memory();
+                let repository =
+                    Repository::new(&session.repository_dir()?, &session.bar, self.locking).without_memory();
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
                 report(session, &repository, now, None, &args.how)
             }
@@ -96,7 +98,7 @@ impl Program for Stock {
 
 impl Host for Stock {
     fn repository(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Box<dyn host::Repository>> {
-        Ok(Box::new(Repository::new(dir, bar)))
+        Ok(Box::new(Repository::new(dir, bar, self.locking)))
     }
 
     /// The path as it was granted, without detours.

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use strongroom_command::host::{self, Each, Incoming};
 use strongroom_core::{
-    Archived, Bar, Comparison, Damage, Depth, Error, ErrorCode, Progress, Pruned, Repaired, Restored, Result,
-    Snapshot, Snapshots, Table, Verified, archive, checks, readable,
+    Archived, Bar, Comparison, Damage, Depth, Error, ErrorCode, Locking, Progress, Pruned, Repaired,
+    Restored, Result, Snapshot, Snapshots, Table, Verified, archive, checks, readable,
 };
 use strongroom_store::frame::Decoder;
 
@@ -53,11 +53,12 @@ pub(crate) struct Repository {
     bar: Bar,
     /// What a verify finds is to be remembered.
     remembers: bool,
+    locking: Locking,
 }
 
 impl Repository {
-    pub(crate) fn new(dir: &Path, bar: &Bar) -> Self {
-        Self { dir: dir.to_owned(), bar: bar.clone(), remembers: true }
+    pub(crate) fn new(dir: &Path, bar: &Bar, locking: Locking) -> Self {
+        Self { dir: dir.to_owned(), bar: bar.clone(), remembers: true, locking }
     }
 
     /// Leaves no trace of what a verify finds.
@@ -68,11 +69,22 @@ impl Repository {
 
     /// Lets the engine at the directory for as long as `act` takes.
     fn run<T>(&self, doing: Option<&str>, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        control::grant_directory(&self.dir.to_string_lossy(), doing)?;
-        let done = act();
+        let writing = doing.map(|doing| control::Writing {
+            doing: doing.to_owned(),
+            wait: u64::try_from(self.locking.wait.as_millis()).unwrap_or(u64::MAX),
+            break_lock: self.locking.break_lock,
+        });
+        control::grant_directory(&self.dir.to_string_lossy(), writing.as_ref())?;
+        let done = act().map_err(|e| match e.code() {
+            // Nothing else stops a run here but the end of the runtime.
+            ErrorCode::Cancelled if doing.is_some() => {
+                Error::new(ErrorCode::Locked, strongroom_core::LOCK_LOST)
+            }
+            _ => e,
+        });
         let outside = self.over(&done);
         // What is wrong with an archive is not wrong with the repository.
-        let outside = outside || done.as_ref().is_err_and(|e| e.to_string().starts_with("the archive "));
+        let outside = outside || done.as_ref().is_err_and(archive::is_about);
         done.map_err(|e| if outside { e } else { e.in_repository(&self.dir) })
     }
 
@@ -147,6 +159,10 @@ impl Repository {
 impl host::Repository for Repository {
     fn backup(&self, backup: &host::Backup<'_>) -> anyhow::Result<Snapshot> {
         Ok(self.back_up(backup)?)
+    }
+
+    fn init(&self) -> Result<bool> {
+        self.run(Some("an init"), || Ok(engine::init()?))
     }
 
     fn snapshots(&self) -> Result<Snapshots> {

@@ -17,8 +17,17 @@ use toml::{Table, Value};
 const NAME: &str = "strongroom.toml";
 
 /// What widens what a run may do or replaces what is there: asked for each time, by whoever runs it.
-const NEVER: [&str; 7] =
-    ["accept", "allow-empty", "component", "config", "force", "no-landlock", "permission-override"];
+const NEVER: [&str; 9] = [
+    "accept",
+    "allow-empty",
+    "break-lock",
+    "component",
+    "config",
+    "force",
+    "init",
+    "no-landlock",
+    "permission-override",
+];
 
 /// Gives the command line its option.
 pub(crate) fn option(command: Command) -> Command {

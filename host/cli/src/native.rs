@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use strongroom::{Budgets, Cancel, Error, ErrorCode, Landlock, Repository, Sandbox};
 use strongroom_command::{Global, Host, Program, Session, expand, host};
-use strongroom_core::Bar;
+use strongroom_core::{Bar, Locking};
 
 use crate::demo::verb as demo;
 use crate::{component, config, drill, forget, interrupt, policy, report, run, shell, trace};
@@ -22,6 +22,7 @@ pub(crate) struct Native {
     timeout: Option<u32>,
     component: Option<PathBuf>,
     landlock: bool,
+    locking: Locking,
     confined: OnceLock<()>,
 }
 
@@ -71,6 +72,7 @@ impl Program for Native {
             timeout: budgets.timeout,
             component: budgets.component.clone(),
             landlock,
+            locking: global.locking(),
             confined: OnceLock::new(),
         })
     }
@@ -126,6 +128,7 @@ impl Native {
     /// The repository in this directory, with the sandbox that was asked for.
     pub(crate) fn open(&self, dir: &Path, bar: &Bar) -> anyhow::Result<Repository> {
         let repository = Repository::with_sandbox(dir, self.sandbox()?)?;
+        let repository = repository.wait_for_lock(self.locking.wait).break_lock(self.locking.break_lock);
         let bar = bar.clone();
         Ok(repository.cancel_with(self.cancel.clone()).on_progress(move |progress| bar.show(progress)))
     }

@@ -97,6 +97,11 @@ impl host::Repository for Native<'_> {
         Ok(self.back_up(wanted, &policy)?)
     }
 
+    fn init(&self) -> Result<bool> {
+        self.host.confine(&[], &[self.repository.dir()])?;
+        self.repository.init()
+    }
+
     fn snapshots(&self) -> Result<Snapshots> {
         self.reads()?;
         self.repository.snapshots()

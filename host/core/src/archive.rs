@@ -35,6 +35,14 @@ pub fn not_written(e: &io::Error) -> Error {
     Error::new(code, format!("cannot write the archive: {e}; what was written of it is of no use"))
 }
 
+/// Whether an error is about an archive, and not about the repository.
+pub fn is_about(e: &Error) -> bool {
+    let message = e.to_string();
+    ["the archive ", "cannot write the archive", "cannot read the archive"]
+        .iter()
+        .any(|begin| message.starts_with(begin))
+}
+
 /// An archive could not be read.
 pub fn not_read(e: &io::Error) -> Error {
     Error::new(ErrorCode::Io, format!("cannot read the archive: {e}"))

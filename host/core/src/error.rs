@@ -126,9 +126,9 @@ impl Error {
     /// An error says which repository it is about, if it is about one.
     #[must_use]
     pub fn in_repository(self, dir: &std::path::Path) -> Self {
-        use ErrorCode::{Damaged, Denied, NewerFormat, NoRepository};
+        use ErrorCode::{Damaged, Denied, Full, NewerFormat, NoRepository};
         match self.code {
-            NoRepository | NewerFormat | Denied | Damaged => self.at(dir.display()),
+            NoRepository | NewerFormat | Denied | Damaged | Full => self.at(dir.display()),
             _ => self,
         }
     }

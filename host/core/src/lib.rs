@@ -22,7 +22,7 @@ pub use checks::{Checks, DrillRecord, Look, Verification};
 pub use comparison::{Comparison, Difference, Drilled};
 pub use diff::{EntryDifference, Happened, TableDifference, TableSide, Told};
 pub use error::{Error, ErrorCode, NOTHING_LEFT, Result};
-pub use lock::Lock;
+pub use lock::{LOCK_LOST, Lock, Locking};
 pub use log::{Filter, excerpt, message, readable};
 pub use model::{
     Archived, Damage, Depth, Loss, Note, Progress, Pruned, Repaired, Restored, Snapshot, Snapshots, Table,

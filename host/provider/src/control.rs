@@ -1,8 +1,9 @@
 //! What the command tells before it calls the engine.
 
 use std::path::Path;
+use std::time::Duration;
 
-use strongroom_core::Error;
+use strongroom_core::{Error, Locking};
 use strongroom_store::redb::RedbSink;
 
 use crate::bindings::exports::strongroom::provider::control as wit;
@@ -47,8 +48,11 @@ impl wit::Guest for Component {
         Ok(sink::publish()?)
     }
 
-    fn grant_directory(path: String, doing: Option<String>) -> Result<()> {
-        Ok(directory::grant(&path, doing.as_deref())?)
+    fn grant_directory(path: String, writing: Option<wit::Writing>) -> Result<()> {
+        let writing = writing.map(|wit::Writing { doing, wait, break_lock }| {
+            (doing, Locking { wait: Duration::from_millis(wait), break_lock })
+        });
+        Ok(directory::grant(&path, writing)?)
     }
 
     fn release(failed: bool) -> bool {

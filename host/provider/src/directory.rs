@@ -5,7 +5,7 @@ use std::path::{Component as Part, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use strongroom_core::directory::{self, Made};
-use strongroom_core::{Lock, Result};
+use strongroom_core::{Lock, Locking, Result};
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 
 use crate::Component;
@@ -25,16 +25,16 @@ thread_local! {
 }
 
 /// Grants this directory; for a run that writes it is made if need be, and locked.
-pub(crate) fn grant(path: &str, doing: Option<&str>) -> Result<()> {
+pub(crate) fn grant(path: &str, writing: Option<(String, Locking)>) -> Result<()> {
     let path = PathBuf::from(path);
-    let granted = match doing {
+    let granted = match writing {
         None => {
             directory::check(&path)?;
             Granted { path, writes: false, made: Made::Before, lock: None, alive: Instant::now() }
         }
-        Some(doing) => {
+        Some((doing, how)) => {
             let made = directory::prepare(&path, false)?;
-            let lock = Lock::take(&path, doing).inspect_err(|_| remove(&path, made))?;
+            let lock = Lock::take(&path, &doing, &how, &|| false).inspect_err(|_| remove(&path, made))?;
             Granted { path, writes: true, made, lock: Some(lock), alive: Instant::now() }
         }
     };
@@ -55,6 +55,14 @@ pub(crate) fn alive() {
             *alive = Instant::now();
         }
     });
+}
+
+/// Whether the run may still change what others see: its lock is its own.
+pub(crate) fn may_change() -> bool {
+    GRANTED.with_borrow(|granted| match granted {
+        Some(Granted { lock: Some(lock), .. }) => lock.is_own(),
+        _ => true,
+    })
 }
 
 /// Lets go of the lock, and of a directory that nothing was written to.

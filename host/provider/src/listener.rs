@@ -85,6 +85,9 @@ pub(crate) fn tell(level: wit::Level, message: &str) {
 
 impl wit::Guest for Component {
     fn advance(phase: String, bytes: u64, entries: u64) -> bool {
+        if phase.is_empty() {
+            return crate::directory::may_change();
+        }
         LISTENER.with_borrow_mut(|listener| {
             let done = &mut listener.done;
             *done = (done.0.saturating_add(bytes), done.1.saturating_add(entries));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+use strongroom_core::archive;
 use strongroom_core::directory::{self, Made};
-use strongroom_core::{Lock, archive};
 use strongroom_store::Sink;
 use strongroom_store::redb::RedbSink;
 
@@ -80,7 +80,8 @@ impl Repository {
             grants.meter.set_total(snapshot.bytes, snapshot.entries);
             let bytes = archive::write_all(&mut to, || {
                 engine.with_archives(|archives, store| archives.outgoing().call_read(store, outgoing, CHUNK))
-            })?;
+            });
+            let bytes = bytes.map_err(|e| in_archive(e, grants))?;
             Ok(Archived::new(snapshot, bytes))
         })
     }
@@ -108,8 +109,8 @@ impl Repository {
     }
 
     fn import_locked(&self, mut from: impl Read + Send, import: &Import) -> Result<Archived> {
-        let _lock = Lock::take(self.dir(), "an import")?;
-        let grants = Grants::new(self.meter());
+        let lock = self.lock("an import")?;
+        let grants = Grants::locked(self.meter(), Some(lock));
         grants.meter.set_total(import.bytes, 0);
         let archived = self.run("import", Access::Write, grants, |engine, grants| {
             let (name, source) = (import.name.as_deref(), import.source.as_deref());
@@ -186,7 +187,7 @@ impl Repository {
 
 /// What is wrong with the archive is not wrong with the repository.
 fn in_archive(e: Error, grants: &Grants) -> Error {
-    if e.to_string().starts_with("the archive ") {
+    if archive::is_about(&e) {
         grants.failed_outside.store(true, Ordering::Relaxed);
     }
     e

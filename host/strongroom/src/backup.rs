@@ -13,7 +13,6 @@ use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
 use crate::source::Source;
 use crate::{Error, ErrorCode, Result};
-use strongroom_core::Lock;
 use strongroom_core::directory::{self, Made};
 
 /// How to back up: what the snapshot is called, and what goes into it.
@@ -235,13 +234,13 @@ impl Repository {
     }
 
     fn backup_locked(&self, source: &str, store: Arc<dyn Store>, backup: &Backup) -> Result<Snapshot> {
-        let _lock = Lock::take(self.dir(), "a backup")?;
+        let lock = self.lock("a backup")?;
         let span = tracing::info_span!("strongroom", verb = "backup", repository = %self.dir().display());
         let threads = backup.threads.unwrap_or_else(|| {
             let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             (processors + 1).min(THREADS_MAX)
         });
-        let grants = Arc::new(Grants { store: Some(store), ..Grants::new(self.meter()) });
+        let grants = Arc::new(Grants { store: Some(store), ..Grants::locked(self.meter(), Some(lock)) });
         let memory = Memory::new(self.sandbox().budgets().memory);
         let walls = grants.doors(self.sandbox().walls(self.dir(), Access::Write));
         let done = on_confined_thread("backup", &walls, || {

@@ -4,7 +4,7 @@ use crate::host::Grants;
 use crate::repository::Repository;
 use crate::sandbox::Access;
 use crate::{Error, ErrorCode, Result};
-use strongroom_core::{Lock, directory};
+use strongroom_core::directory;
 
 /// How to forget.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +48,8 @@ impl Repository {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         directory::check(self.dir())?;
         let access = if forget.dry_run { Access::Read } else { Access::Write };
-        let _lock = if forget.dry_run { None } else { Some(Lock::take(self.dir(), "a forget")?) };
-        self.run("forget", access, Grants::new(self.meter()), |engine, grants| {
+        let lock = if forget.dry_run { None } else { Some(self.lock("a forget")?) };
+        self.run("forget", access, Grants::locked(self.meter(), lock), |engine, grants| {
             let (there, _) = engine.call(|engine, store| engine.call_snapshots(store))?;
             // A dry run of the engine says which of them are not there.
             engine.call(|engine, store| engine.call_forget(store, &names, true))?;

@@ -5,7 +5,7 @@ use crate::host::Grants;
 use crate::model::Pruned;
 use crate::repository::Repository;
 use crate::sandbox::Access;
-use strongroom_core::{Lock, directory};
+use strongroom_core::directory;
 
 /// How to prune.
 #[derive(Debug, Clone)]
@@ -58,9 +58,9 @@ impl Repository {
     pub fn prune(&self, prune: &Prune) -> Result<Pruned> {
         directory::check(self.dir())?;
         let access = if prune.dry_run { Access::Read } else { Access::Write };
-        let _lock = if prune.dry_run { None } else { Some(Lock::take(self.dir(), "a prune")?) };
+        let lock = if prune.dry_run { None } else { Some(self.lock("a prune")?) };
         let pruned: Pruned = self
-            .run("prune", access, Grants::new(self.meter()), |engine, _| {
+            .run("prune", access, Grants::locked(self.meter(), lock), |engine, _| {
                 engine.call(|engine, store| engine.call_prune(store, prune.max_unused, prune.dry_run))
             })?
             .into();

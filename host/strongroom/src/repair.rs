@@ -5,7 +5,7 @@ use crate::host::Grants;
 use crate::model::Repaired;
 use crate::repository::Repository;
 use crate::sandbox::Access;
-use strongroom_core::{Lock, directory};
+use strongroom_core::directory;
 
 /// How to repair.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +44,9 @@ impl Repository {
     pub fn repair(&self, repair: &Repair) -> Result<Repaired> {
         directory::check(self.dir())?;
         let access = if repair.dry_run { Access::Read } else { Access::Write };
-        let _lock = if repair.dry_run { None } else { Some(Lock::take(self.dir(), "a repair")?) };
+        let lock = if repair.dry_run { None } else { Some(self.lock("a repair")?) };
         let repaired: Repaired = self
-            .run("repair", access, Grants::new(self.meter()), |engine, _| {
+            .run("repair", access, Grants::locked(self.meter(), lock), |engine, _| {
                 engine.call(|engine, store| engine.call_repair(store, repair.dry_run))
             })?
             .into();

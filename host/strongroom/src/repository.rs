@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::host::progress::{Cancel, OnProgress};
 use crate::host::{Grants, Meter};
 use crate::model::{Damage, Depth, Progress, Snapshot, Snapshots, Table, Verified, checked};
 use crate::sandbox::{Access, Instance, Memory, Sandbox, Walls, on_confined_thread, wit};
 use crate::{Error, ErrorCode, Result};
-use strongroom_core::{Checks, checks, directory};
+use strongroom_core::{Checks, Lock, Locking, checks, directory};
 
 /// A directory of snapshots.
 ///
@@ -23,6 +24,7 @@ pub struct Repository {
     on_warning: Option<OnWarning>,
     cancel: Cancel,
     remembers: bool,
+    locking: Locking,
 }
 
 /// Is told, once for each, what a caller should know of a verb that went well.
@@ -45,6 +47,7 @@ impl Repository {
             on_warning: None,
             cancel: Cancel::new(),
             remembers: true,
+            locking: Locking::default(),
         })
     }
 
@@ -83,9 +86,50 @@ impl Repository {
         self
     }
 
+    /// Lets verbs that write wait so long for a lock that another run holds; [`cancel_with`](Self::cancel_with) ends the
+    /// wait. Without this they fail at once with [`ErrorCode::Locked`].
+    #[must_use]
+    pub fn wait_for_lock(mut self, wait: Duration) -> Self {
+        self.locking.wait = wait;
+        self
+    }
+
+    /// Lets verbs that write take away a lock of which cannot be seen whether its holder still works: one that another
+    /// machine or a component has left on a network file system, say. A lock whose holder is seen to be at work stays. A run
+    /// that was at work all the same stops before its next change.
+    #[must_use]
+    pub fn break_lock(mut self, yes: bool) -> Self {
+        self.locking.break_lock = yes;
+        self
+    }
+
+    /// Takes the lock for a verb that writes.
+    pub(crate) fn lock(&self, doing: &str) -> Result<Arc<Lock>> {
+        let lock = Lock::take(&self.dir, doing, &self.locking, &|| self.cancel.is_cancelled())?;
+        if let Some(weaker) = lock.weaker() {
+            self.warn(weaker);
+        }
+        Ok(Arc::new(lock))
+    }
+
     /// When this repository was last verified and drilled, by whatever program, and what was found.
     pub fn checks(&self) -> Checks {
         Checks::read(&self.dir)
+    }
+
+    /// Makes a repository without snapshots, as the first backup would; `false` if it is one already, which stays as it is.
+    pub fn init(&self) -> Result<bool> {
+        let made = directory::prepare(&self.dir, false)?;
+        let done = self.lock("an init").and_then(|lock| {
+            self.run("init", Access::Write, Grants::locked(self.meter(), Some(lock)), |engine, _| {
+                engine.call(|engine, store| engine.call_init(store))
+            })
+        });
+        if done.is_err() && made == directory::Made::Now {
+            // Only if nothing was written to it.
+            let _ = std::fs::remove_dir(&self.dir);
+        }
+        done
     }
 
     /// All snapshots.

@@ -229,12 +229,14 @@ fn each_side_respects_the_lock_of_the_other() {
     let lock = place.path("backups/lock");
     fs::write(&lock, br#"{"kind":"host","machine":"elsewhere","pid":4711,"doing":"a backup","since":0}"#)
         .unwrap();
-    place.fails_as("backup data/app.redb --name two", 11, place.native_backup("data/app.redb", "two"));
+    let words = ["elsewhere", "process 4711", "cannot be seen", "--break-lock"];
+    place.fails(&["data", "backups"], "backup data/app.redb --name two", 11, &words);
+    assert!(lock.exists());
     // Left by a component that was killed, or held by one that works: people decide by its signs of life.
     fs::write(&lock, br#"{"kind":"component","doing":"a backup","since":1780000000}"#).unwrap();
     let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
     fs::File::options().write(true).open(&lock).unwrap().set_modified(hour_ago).unwrap();
-    let words = ["under another runtime", "2026-05-28 20:26:40", "delete backups/lock"];
+    let words = ["under another runtime", "2026-05-28 20:26:40", "(backups/lock)", "--break-lock"];
     let said = place.fails(&["data", "backups"], "backup data/app.redb --name two", 11, &words);
     let natively = place.native_backup("data/app.redb", "two").unwrap_err();
     assert_eq!(natively.code(), ErrorCode::Locked, "{natively}");
@@ -246,8 +248,16 @@ fn each_side_respects_the_lock_of_the_other() {
     }
     // Readers need no lock.
     assert_eq!(place.json("snapshots").len(), 1);
-    fs::remove_file(&lock).unwrap();
-    place.ok("backup data/app.redb --name two");
+    place.fails(&["data", "backups"], "backup data/app.redb --name two --wait 1s", 11, &words);
+    let broken = place.run("backup data/app.redb --name two --break-lock");
+    assert_eq!(broken.code, Some(0), "{}", broken.stderr);
+    assert!(!lock.exists());
+    // A native run sees that the holder of another is gone, whatever its file says, and waits for one that is not.
+    fs::write(&lock, br#"{"kind":"host","machine":"elsewhere","pid":4711,"doing":"a backup","since":0}"#)
+        .unwrap();
+    place.native_backup("data/app.redb", "three").unwrap();
+    place.ok("init");
+    assert_eq!(place.json("snapshots").len(), 3);
     assert!(!lock.exists());
 }
 

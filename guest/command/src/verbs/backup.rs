@@ -55,6 +55,10 @@ pub(crate) struct Args {
     #[arg(long)]
     permission_override: bool,
 
+    /// Make the repository if there is none, also where settings or STRONGROOM_REPO name it
+    #[arg(long)]
+    init: bool,
+
     /// How many threads copy at once [default: one more than processors, up to 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
@@ -91,6 +95,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     session.only_if(args.accept, "--accept", Special::Policies)?;
     session.only_if(args.policy.any(), "--policy, --set and the like", Special::Policies)?;
     let database = session.expand(&args.database)?;
+    session.may_make(args.init)?;
     let repository = session.repository_for(&database)?;
     let source = match &args.source {
         Some(source) => source.clone(),

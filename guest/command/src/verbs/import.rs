@@ -43,6 +43,10 @@ pub(crate) struct Args {
     /// Take the directory of backups away from others instead of refusing it
     #[arg(long)]
     permission_override: bool,
+
+    /// Make the repository if there is none, also where settings or STRONGROOM_REPO name it
+    #[arg(long)]
+    init: bool,
 }
 
 /// The answer for programs.
@@ -57,6 +61,7 @@ struct Done<'a> {
 pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     session.only_if(args.permission_override, "--permission-override", Special::Permissions)?;
+    session.may_make(args.init)?;
     let repository = session.repository()?;
     session.go_on()?;
     let mut archive = Source::open(session, &args.file)?;

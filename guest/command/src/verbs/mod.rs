@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod forget;
 pub(crate) mod get;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod prune;
 pub(crate) mod repair;
 pub(crate) mod report;

@@ -15,6 +15,7 @@ fn the_file_is_asked_where_nothing_else_is_given() {
         &place,
         "repo = \"from-file\"\n[backup]\nname = \"of-file\"\nsource = \"ledger\"\ntable = [\"acc*\", \"head\"]\n",
     );
+    place.ok("init");
     let made = &place.json("backup app.redb")[0];
     assert_eq!(
         (&made["name"], &made["source"], &made["tables"]),
@@ -26,11 +27,58 @@ fn the_file_is_asked_where_nothing_else_is_given() {
         let mut command = place.command(args.split_whitespace());
         command.env("STRONGROOM_REPO", "from-env").output().unwrap().into()
     };
-    assert_eq!(run("backup app.redb").code, Some(0));
+    assert_eq!(run("backup app.redb --init").code, Some(0));
     assert!(place.path("from-env/snapshots/of-file.json").exists());
     assert_eq!(run("backup app.redb --repo from-flag --name given --table tags").code, Some(0));
     let listed = &place.json("snapshots --repo from-flag")[0];
     assert_eq!((&listed["name"], &listed["tables"]), (&"given".into(), &1.into()));
+}
+
+#[test]
+fn a_repository_that_settings_or_the_environment_name_is_not_made_in_silence() {
+    let place = Place::new();
+    let named = |args: &str| -> Ran {
+        let mut command = place.command(args.split_whitespace());
+        command.env("STRONGROOM_REPO", "mnt/disk/backups").output().unwrap().into()
+    };
+    place.ok("backup app.redb --name first --repo elsewhere");
+    place.ok("export first app.archive --repo elsewhere");
+    for empty_directory in [false, true] {
+        if empty_directory {
+            fs::create_dir_all(place.path("mnt/disk/backups")).unwrap();
+        }
+        for args in ["backup app.redb", "import app.archive"] {
+            named(args)
+                .failed(10, &["mnt/disk/backups", "STRONGROOM_REPO", "strongroom init", "--init", "mount"]);
+            with(&place, "repo = \"mnt/disk/backups\"");
+            place.fails(args, 10, &["mnt/disk/backups", "settings", "strongroom init"]);
+            fs::remove_file(place.path("strongroom.toml")).unwrap();
+        }
+        assert_eq!(place.path("mnt").exists(), empty_directory);
+        assert!(!place.path("mnt/disk/backups/repository.json").exists());
+    }
+    fs::remove_dir_all(place.path("mnt")).unwrap();
+    // What is advised has an effect, and once is enough; a second time says so.
+    let made = named("init");
+    assert!(
+        made.code == Some(0) && String::from_utf8_lossy(&made.stdout).contains("is a repository now"),
+        "{made:?}"
+    );
+    let files =
+        || place.files("mnt/disk/backups").into_iter().filter(|(path, _)| path.is_file()).collect::<Vec<_>>();
+    let before = files();
+    let again = named("init");
+    assert!(again.code == Some(0) && String::from_utf8_lossy(&again.stdout).contains("already"), "{again:?}");
+    assert_eq!(files(), before);
+    assert_eq!(named("backup app.redb").code, Some(0));
+    fs::remove_dir_all(place.path("mnt")).unwrap();
+    assert_eq!(named("backup app.redb --init").code, Some(0));
+    assert_eq!(named("import app.archive").code, Some(0));
+    assert_eq!(named("verify --read-data").code, Some(0));
+    place.fails("init --repo app.redb", 1, &["app.redb"]);
+    // The command line is taken at its word, and so is the default.
+    place.ok("backup app.redb --repo given");
+    place.ok("backup app.redb");
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn what_is_printed_is_what_the_schema_says() {
         assert!(!printed.is_empty() || !ran.stderr.is_empty(), "{args} says nothing");
     };
     for args in [
+        "init",
         "backup app.redb --name one --position head/slot",
         "backup app.redb --name two",
         "backup app.redb --name two",

@@ -22,8 +22,11 @@ fn the_directory_is_beside_the_database_or_where_it_is_told() {
     assert!(place.path("data/backups/repository.json").exists());
     place.ok("backup data/app.redb --repo given");
     assert!(place.path("given/repository.json").exists());
-    let ran =
-        place.command(["backup", "data/app.redb", "-q"]).env("STRONGROOM_REPO", "named").status().unwrap();
+    let ran = place
+        .command(["backup", "data/app.redb", "-q", "--init"])
+        .env("STRONGROOM_REPO", "named")
+        .status()
+        .unwrap();
     assert!(ran.success());
     assert!(place.path("named/repository.json").exists());
 }

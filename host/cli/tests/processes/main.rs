@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)] // Clippy knows only functions with `#[test]` as tests.
 
 mod application;
+#[cfg(target_os = "linux")]
+mod full;
 mod healing;
 #[cfg(unix)]
 mod kills;

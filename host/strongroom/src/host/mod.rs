@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_store as kv;
 
+use strongroom_core::Lock;
+
 use crate::sandbox::Walls;
 use crate::sandbox::wit_kv::kv_store;
 
@@ -26,6 +28,8 @@ pub(crate) struct Grants {
     pub(crate) finished: Mutex<Option<Box<dyn kv::Sink>>>,
     pub(crate) meter: Meter,
     pub(crate) log: Log,
+    /// The lock that must be the run's own whenever it changes what others see.
+    pub(crate) lock: Option<Arc<Lock>>,
     /// The store or the sink has failed: what the engine then says is about them, not about the repository.
     pub(crate) failed_outside: AtomicBool,
 }
@@ -39,8 +43,23 @@ impl Grants {
             finished: Mutex::new(None),
             meter,
             log: Log::default(),
+            lock: None,
             failed_outside: AtomicBool::new(false),
         }
+    }
+
+    /// The same for a run that writes, with its lock.
+    pub(crate) fn locked(meter: Meter, lock: Option<Arc<Lock>>) -> Self {
+        Self { lock, ..Self::new(meter) }
+    }
+
+    /// Whether the run may still change what others see.
+    pub(crate) fn may_change(&self) -> bool {
+        let may = self.lock.as_ref().is_none_or(|lock| lock.is_own());
+        if !may {
+            self.meter.lose_lock();
+        }
+        may
     }
 
     /// Passes an error of the store or the sink on to the engine.

@@ -51,6 +51,8 @@ pub(crate) struct Meter {
     time: Option<Duration>,
     deadline: Option<Instant>,
     late: AtomicBool,
+    /// Somebody broke the run's lock.
+    lockless: AtomicBool,
     bytes: AtomicU64,
     entries: AtomicU64,
     bytes_total: AtomicU64,
@@ -68,6 +70,7 @@ impl Meter {
             time,
             deadline: time.and_then(|time| Instant::now().checked_add(time)),
             late: AtomicBool::new(false),
+            lockless: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
@@ -91,7 +94,13 @@ impl Meter {
         if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
             self.late.store(true, Ordering::Relaxed);
         }
-        self.cancel.is_cancelled() || self.failed.load(Ordering::Relaxed) || self.late.load(Ordering::Relaxed)
+        [&self.failed, &self.late, &self.lockless].iter().any(|flag| flag.load(Ordering::Relaxed))
+            || self.cancel.is_cancelled()
+    }
+
+    /// Its lock is no longer its own: it ends.
+    pub(crate) fn lose_lock(&self) {
+        self.lockless.store(true, Ordering::Relaxed);
     }
 
     /// Whether its time has run out.
@@ -99,8 +108,11 @@ impl Meter {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// An end that the time budget brought about says so.
+    /// An end that the time budget or a broken lock brought about says so.
     pub(crate) fn explain(&self, e: Error) -> Error {
+        if e.code() == ErrorCode::Cancelled && self.lockless.load(Ordering::Relaxed) {
+            return Error::new(ErrorCode::Locked, strongroom_core::LOCK_LOST);
+        }
         if e.code() == ErrorCode::Cancelled && self.is_late() {
             let budgets = Budgets { time: self.time, ..Budgets::default() };
             return Exceeded::Time.explain(ENGINE, &budgets, UNHARMED);
@@ -137,6 +149,9 @@ const PHASE_MAX: usize = 40;
 
 impl progress::Host for State {
     fn advance(&mut self, phase: String, bytes: u64, entries: u64) -> wasmtime::Result<bool> {
+        if phase.is_empty() {
+            return Ok(self.grants.may_change());
+        }
         let phase = strongroom_core::excerpt(&phase, PHASE_MAX);
         Ok(self.grants.meter.advance(&phase, bytes, entries))
     }

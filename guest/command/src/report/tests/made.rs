@@ -57,6 +57,9 @@ fn none<T>() -> Result<T> {
 }
 
 impl Repository for Made {
+    fn init(&self) -> Result<bool> {
+        none()
+    }
     fn snapshots(&self) -> Result<Snapshots> {
         Ok(self.snapshots.clone())
     }
