@@ -1,9 +1,10 @@
 //! Goes through snapshots from above.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use super::found::Found;
 use super::seen::{Claim, Seen, Sight};
-use super::{Damage, Depth, Verified};
+use super::{Depth, Verified};
 use crate::catalog::{self, Table};
 use crate::error::{Code, Error, Result};
 use crate::id::{Id, Kind};
@@ -11,7 +12,6 @@ use crate::index::Location;
 use crate::objects::Objects;
 use crate::pack;
 use crate::progress::{Progress, advance};
-use crate::repair::Note;
 use crate::snapshot::{self, Snapshot};
 use crate::tracking;
 use crate::tree::item::{Items, PIECE};
@@ -31,15 +31,6 @@ enum Object {
 /// How often the index is read again in vain before what is missing is taken for lost.
 const RELOADS: u32 = 16;
 
-/// What something costs.
-#[derive(Default)]
-struct Costs {
-    snapshots: BTreeSet<String>,
-    tables: BTreeSet<String>,
-    /// Entries of each of these tables.
-    entries: Option<u64>,
-}
-
 pub(super) struct Look<'a> {
     vault: &'a dyn Vault,
     objects: Objects<'a>,
@@ -54,8 +45,7 @@ pub(super) struct Look<'a> {
     spoilt: HashMap<Id, u64>,
     /// Which table of which snapshot is looked at, counted through.
     turn: u64,
-    /// By file and by what is wrong: which snapshots and tables it costs.
-    found: BTreeMap<(String, String), Costs>,
+    found: Found,
     snapshot: String,
     table: String,
     verified: Verified,
@@ -73,7 +63,7 @@ impl<'a> Look<'a> {
             seen: Seen::default(),
             spoilt: HashMap::new(),
             turn: 0,
-            found: BTreeMap::new(),
+            found: Found::default(),
             snapshot: String::new(),
             table: String::new(),
             verified: Verified::default(),
@@ -83,14 +73,7 @@ impl<'a> Look<'a> {
     /// What was found. What costs no snapshot anything is a warning.
     pub(super) fn end(self) -> Verified {
         let mut verified = self.verified;
-        for ((file, what), Costs { snapshots, tables, entries }) in self.found {
-            if snapshots.is_empty() {
-                verified.warnings.push(Note { file, what });
-            } else {
-                let (snapshots, tables) = (snapshots.into_iter().collect(), tables.into_iter().collect());
-                verified.damage.push(Damage { file, what, snapshots, tables, entries });
-            }
-        }
+        self.found.into(&mut verified);
         verified
     }
 
@@ -98,7 +81,7 @@ impl<'a> Look<'a> {
     pub(super) fn index(&mut self) -> Result<()> {
         for (file, wrong) in self.objects.index_damage(self.depth == Depth::Data)? {
             let what = format!("{wrong}; `repair` and the next backup make it again from the packs");
-            self.found.entry((file, what)).or_default();
+            self.found.warn(file, what);
         }
         Ok(())
     }
@@ -148,7 +131,9 @@ impl<'a> Look<'a> {
         if let Some(tracking) = &snapshot.tracking {
             let read = tracking::check(&self.objects, tracking.root, self.progress)?;
             self.verified.bytes += read.bytes;
-            self.found.extend(read.damage.map(|damage| (damage, Costs::default())));
+            if let Some((file, what)) = read.damage {
+                self.found.warn(file, what);
+            }
         }
         Ok(())
     }
@@ -347,7 +332,7 @@ impl<'a> Look<'a> {
             Ok(content) => {
                 if wrong.code != Code::NotFound {
                     let what = format!("{}; another copy of it is whole", wrong.message);
-                    self.found.entry((file, what)).or_default();
+                    self.found.warn(file, what);
                 }
                 Ok(Object::There(Some(content)))
             }
@@ -394,7 +379,7 @@ impl<'a> Look<'a> {
                 Err(e) if e.code == Code::Damaged => {
                     let what = "the pack's list of objects is not what was written; `repair` or the next prune puts \
                                 that right";
-                    self.found.entry((path, what.to_owned())).or_default();
+                    self.found.warn(path, what.to_owned());
                 }
                 Err(e) if e.code != Code::NotFound => return Err(e),
                 _ => {}
@@ -405,11 +390,6 @@ impl<'a> Look<'a> {
     }
 
     fn note(&mut self, file: String, what: String, entries: Option<u64>) {
-        let costs = self.found.entry((file, what)).or_default();
-        costs.snapshots.insert(self.snapshot.clone());
-        if !self.table.is_empty() {
-            costs.tables.insert(self.table.clone());
-            costs.entries = costs.entries.max(entries);
-        }
+        self.found.cost(file, what, &self.snapshot, &self.table, entries);
     }
 }

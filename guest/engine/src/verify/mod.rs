@@ -1,5 +1,6 @@
 //! Looks whether everything is there that the snapshots need.
 
+mod found;
 mod look;
 mod seen;
 
