@@ -136,7 +136,11 @@ impl Native {
     /// These budgets, or what was asked for instead.
     pub(crate) fn budgets(&self, mut budgets: Budgets) -> Budgets {
         if let Some(mib) = self.memory {
-            budgets.memory = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
+            let bytes = usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX);
+            budgets.memory = bytes;
+            // Who may have so much may hand it over: what is handed over grows with the number of tables.
+            budgets.call_bytes = budgets.call_bytes.max(bytes);
+            budgets.reply_bytes = budgets.reply_bytes.max(bytes);
         }
         if let Some(seconds) = self.timeout {
             budgets.time = Some(Duration::from_secs(seconds.into()));

@@ -264,6 +264,7 @@ impl Repository {
             );
             grants.meter.set_total(plan.bytes_about, plan.entries);
             let parts = Parts::new(&plan);
+            let mut engine = self.renewed(engine, &plan, &grants, &memory)?;
             std::thread::scope(|scope| {
                 for number in 1..threads.min(plan.parts as usize) {
                     let (parts, grants, memory, span) = (&parts, &grants, &memory, &span);
@@ -286,6 +287,7 @@ impl Repository {
                 parts.note(parts.copy(&mut engine, &grants), &grants);
             });
             let receipts = parts.receipts()?;
+            let mut engine = self.renewed(engine, &plan, &grants, &memory)?;
             let draft = engine.call(|engine, store| engine.call_seal(store, &plan, &receipts))?;
             grants.meter.complete("seal", draft.snapshot.bytes, draft.snapshot.entries);
             if grants.meter.is_over() {
@@ -303,6 +305,25 @@ impl Repository {
             Ok(snapshot)
         });
         done.map_err(|e| self.named(grants.meter.explain(e), &grants))
+    }
+}
+
+/// From so many bytes of a plan on, each step begins in a fresh instance: memory that one has had it never gives back.
+const LARGE_PLAN: usize = 4 << 20;
+
+impl Repository {
+    fn renewed(
+        &self,
+        engine: Instance,
+        plan: &wit::Plan,
+        grants: &Arc<Grants>,
+        memory: &Memory,
+    ) -> Result<Instance> {
+        if plan.state.len() < LARGE_PLAN {
+            return Ok(engine);
+        }
+        drop(engine);
+        Instance::new(self.sandbox(), Some((self.dir(), Access::Write)), grants, memory)
     }
 }
 

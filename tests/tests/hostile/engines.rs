@@ -56,7 +56,7 @@ fn repository(world: &World) -> Repository {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| {
         let bytes = guests::component("strongroom-hostile", "hostile_engine.wasm").unwrap();
-        let budgets = Budgets::default().memory(192 << 20).time(Duration::from_secs(1));
+        let budgets = Budgets::default().memory(192 << 20).call_bytes(32 << 20).time(Duration::from_secs(1));
         common::builder().component(bytes).budgets(budgets).build().unwrap()
     });
     Repository::with_sandbox(world.at("backups"), sandbox.clone()).unwrap()

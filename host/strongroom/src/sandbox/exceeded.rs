@@ -86,14 +86,20 @@ impl Exceeded {
             }
             Self::CallBytes => {
                 let limit = size(budgets.call_bytes as u64);
-                (format!("handed over more in one call than its budget of {limit}"), "Budgets::call_bytes")
+                (
+                    format!("handed over more in one call than its budget of {limit}"),
+                    "--memory or Budgets::call_bytes",
+                )
             }
             Self::Handles => {
                 (format!("holds more than its budget of {} handles", budgets.handles), "Budgets::handles")
             }
             Self::ReplyBytes => {
                 let limit = size(budgets.reply_bytes as u64);
-                (format!("asked for a reply larger than its budget of {limit}"), "Budgets::reply_bytes")
+                (
+                    format!("asked for a reply larger than its budget of {limit}"),
+                    "--memory or Budgets::reply_bytes",
+                )
             }
             Self::OutputBytes => {
                 let limit = size(budgets.output_bytes);

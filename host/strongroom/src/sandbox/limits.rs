@@ -28,11 +28,12 @@ pub struct Budgets {
     pub instances: usize,
     /// Bytes of the file of a component from outside, which is compiled before it can be limited otherwise. 64 MiB.
     pub component_bytes: usize,
-    /// Bytes that one call into the host may hand over. 32 MiB.
+    /// Bytes that one call into the host may hand over: 256 MiB for the engine, whose plans grow with the number of tables;
+    /// 32 MiB for a plugin.
     pub call_bytes: usize,
     /// Handles that an instance may hold. 10,000.
     pub handles: usize,
-    /// Bytes of one answer of the host's, such as the list of all tables. 64 MiB.
+    /// Bytes of one answer of the host's, such as the list of all tables. 256 MiB for the engine, 64 MiB for a plugin.
     pub reply_bytes: usize,
     /// Bytes that a component may report: stderr and log messages. 64 KiB for the engine, 1 MiB for a plugin. What is more
     /// is dropped and counted, and does not end the run.
@@ -49,9 +50,9 @@ impl Default for Budgets {
             table_elements: 100_000,
             instances: 64,
             component_bytes: 64 << 20,
-            call_bytes: 32 << 20,
+            call_bytes: 256 << 20,
             handles: 10_000,
-            reply_bytes: 64 << 20,
+            reply_bytes: 256 << 20,
             log_bytes: 64 << 10,
             output_bytes: 1 << 30,
         }
@@ -61,7 +62,13 @@ impl Default for Budgets {
 impl Budgets {
     /// What a plugin has unless it is given more.
     pub fn plugin() -> Self {
-        Self { time: Some(Duration::from_secs(600)), log_bytes: 1 << 20, ..Self::default() }
+        Self {
+            time: Some(Duration::from_secs(600)),
+            call_bytes: 32 << 20,
+            reply_bytes: 64 << 20,
+            log_bytes: 1 << 20,
+            ..Self::default()
+        }
     }
 
     /// Bytes of memory of all instances of the run together.
