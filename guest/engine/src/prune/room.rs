@@ -12,11 +12,11 @@ use crate::pack;
 use crate::progress::{Level, Progress};
 use crate::vault::Vault;
 
-/// Whether the packs that stay say by themselves all that the index says of them.
+/// Whether the packs that stay say by themselves all that the index says of them, as they do where there is none any more.
 pub(super) fn is_expendable(vault: &dyn Vault, gone: &HashSet<Id>) -> Result<bool> {
     let mut index = Index::open(vault)?;
     index.check()?;
-    if index.is_empty() || !index.damage().is_empty() {
+    if !index.damage().is_empty() {
         return Ok(false);
     }
     let mut seen = HashSet::new();

@@ -179,7 +179,7 @@ fn remedies(rooms: &[u64]) {
 
 #[test]
 fn forget_and_prune_free_a_full_disk() {
-    remedies(&[0, 3000, 60_000]);
+    remedies(&[0, 3000, 61_814]);
 }
 
 #[test]
