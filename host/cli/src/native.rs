@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
-use strongroom::{Budgets, Cancel, Error, ErrorCode, Landlock, Repository, Sandbox};
+use strongroom::{Budgets, Cancel, Error, ErrorCode, Landlock, RedbStore, Repository, Sandbox};
 use strongroom_command::{Global, Host, Program, Session, expand, host};
 use strongroom_core::{Bar, Locking};
 
@@ -172,6 +172,12 @@ impl Native {
     /// What stops a run.
     pub(crate) fn cancel(&self) -> Cancel {
         self.cancel.clone()
+    }
+
+    /// A database file, opened to be read.
+    pub(crate) fn database(&self, path: &Path) -> Result<Arc<RedbStore>, Error> {
+        let cancel = self.cancel();
+        Ok(Arc::new(RedbStore::open_unless(path, move || cancel.is_cancelled())?))
     }
 
     fn sandbox(&self) -> anyhow::Result<Sandbox> {

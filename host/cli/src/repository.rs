@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use strongroom::{
     Archived, Comparison, Decision, Depth, Forget, Import, JsonLinesSink, Policy, Prune, Pruned, RedbSink,
-    RedbStore, Repair, Repaired, Repository, Restored, Result, Sink, Snapshot, Snapshots, Table, Verified,
+    Repair, Repaired, Repository, Restored, Result, Sink, Snapshot, Snapshots, Table, Verified,
 };
 use strongroom_command::host;
 use strongroom_command::host::Form;
@@ -22,7 +21,7 @@ pub(crate) struct Native<'h> {
 
 impl Native<'_> {
     fn back_up(&self, wanted: &host::Backup<'_>, policy: &Policy) -> Result<Snapshot> {
-        let store = Arc::new(RedbStore::open(wanted.database)?);
+        let store = self.host.database(wanted.database)?;
         let mut backup = strongroom::Backup::new()
             .name(wanted.name)
             .source(wanted.source)
@@ -180,7 +179,7 @@ impl host::Repository for Native<'_> {
     }
 
     fn compare(&self, snapshot: &str, database: &Path) -> Result<Comparison> {
-        let store = Arc::new(RedbStore::open(database)?);
+        let store = self.host.database(database)?;
         self.reads()?;
         self.repository.compare(snapshot, &store)
     }
@@ -201,7 +200,7 @@ impl host::Repository for Native<'_> {
                 Ok((before, Some(after)))
             }
             host::After::Database(database) => {
-                let store = Arc::new(RedbStore::open(database)?);
+                let store = self.host.database(database)?;
                 self.reads()?;
                 Ok((self.repository.diff_with(wanted.before, &store, &diff, tell)?, None))
             }

@@ -76,20 +76,6 @@ fn a_database_of_an_older_format_says_how_to_upgrade() {
     assert!(error.message.contains("upgrade()") && error.message.contains("format 2"), "{error}");
 }
 
-#[test]
-fn a_database_that_was_not_closed_says_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.redb");
-    let copy = dir.path().join("copy.redb");
-    small(&path);
-    let database = Database::open(&path).unwrap();
-    fs::copy(&path, &copy).unwrap();
-    drop(database);
-    let error = read_all(&copy).unwrap_err();
-    assert_eq!(error.code, ErrorCode::Corrupt, "{error}");
-    assert!(error.message.contains("repair") && error.message.contains("copy"), "{error}");
-}
-
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_read_is_denied() {

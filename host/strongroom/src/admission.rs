@@ -17,6 +17,7 @@ impl Repository {
         let tables = store.tables()?;
         let leave_out = match policy.select(source, &tables) {
             Ok(leave_out) => leave_out,
+            Err(e) if e.code() == ErrorCode::Io => return Err(not_asked(&e)),
             Err(e) => {
                 self.warn(&format!("{e}; all tables are backed up"));
                 return Ok(Vec::new());
@@ -36,9 +37,10 @@ impl Repository {
         let Some(policy) = asked(backup, Decision::Admit) else { return Ok(()) };
         let new = Snapshot::from(draft.snapshot.clone());
         let admission = facts(engine, draft, &new.source).and_then(|facts| {
-            policy.admit(&new, &facts.tables, &facts.earlier, facts.tables_before.as_deref())
+            let asked = policy.admit(&new, &facts.tables, &facts.earlier, facts.tables_before.as_deref());
+            Ok(asked.map_err(|e| if e.code() == ErrorCode::Io { not_asked(&e) } else { e }))
         });
-        match admission {
+        match admission.and_then(|asked| asked) {
             Ok(admission) if admission.accept => {
                 tracing::debug!(policy = policy.name(), reason = admission.reason, "accepted");
                 Ok(())
@@ -61,13 +63,20 @@ impl Repository {
                     admission.reason
                 ),
             )),
-            Err(e) if e.code() == ErrorCode::Cancelled => Err(e),
+            Err(e) if matches!(e.code(), ErrorCode::Cancelled | ErrorCode::Unsupported) => Err(e),
             Err(e) => {
                 self.warn(&format!("{e}; snapshot {} is published without its consent", new.name));
                 Ok(())
             }
         }
     }
+}
+
+/// A policy that was not asked has not consented, and what is wrong is not the policy.
+fn not_asked(e: &Error) -> Error {
+    let message =
+        format!("{e}. Nothing was published, and what was written is used again by the next backup");
+    Error::new(ErrorCode::Unsupported, message)
 }
 
 /// The policy, if it takes this decision.

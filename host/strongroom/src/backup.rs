@@ -282,7 +282,11 @@ impl Repository {
                         });
                         parts.note(copied, grants);
                     };
-                    scope.spawn(copy);
+                    // Where there is no thread to be had, those that there are do its share.
+                    if let Err(e) = std::thread::Builder::new().spawn_scoped(scope, copy) {
+                        tracing::info!("copying with {number} of {threads} threads: {e}");
+                        break;
+                    }
                 }
                 parts.note(parts.copy(&mut engine, &grants), &grants);
             });

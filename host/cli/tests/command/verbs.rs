@@ -12,7 +12,8 @@ use crate::place::{Place, Ran, cache};
 use crate::run::does;
 
 /// A run of each verb, in an order in which each has what it needs. `@` is where the test plays.
-const VERBS: [&str; 33] = [
+const VERBS: [&str; 34] = [
+    "init",
     "backup @/app.redb --name one",
     "backup @/app.redb --name two",
     "snapshots",
@@ -143,9 +144,9 @@ fn as_user(command: &mut Command) {
 #[test]
 fn the_list_has_every_verb() {
     let help = Place::empty().ok("--help");
-    let (_, verbs) = help.split_once("Commands:\n").unwrap();
-    let verbs =
-        verbs.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let (_, verbs) = help.split_once("Verbs:\n").unwrap();
+    let verbs = verbs.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let verbs = verbs.filter_map(|line| line.split_whitespace().next());
     for verb in verbs.filter(|verb| !matches!(*verb, "help" | "demo" | "man")) {
         assert!(VERBS.iter().any(|run| run.split(' ').next() == Some(verb)), "{verb} is not tried");
     }
@@ -412,4 +413,60 @@ fn every_verb_works_on_a_disk_without_modes_and_without_syncs_of_directories() {
         let ran: Ran = command.output().unwrap().into();
         assert_eq!(ran.code, Some(1), "{ran:?}");
     }
+}
+
+/// Another user yet, whose processes nobody else's tests are.
+const FEW: u32 = 4721;
+
+#[test]
+fn where_threads_or_addresses_are_few_the_command_works_or_says_what_to_do() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let done = Command::new("chown").args(["-R", &format!("{FEW}:{FEW}")]).arg(scene.place.path("")).status();
+    assert!(done.unwrap().success());
+    let at = scene.place.path("");
+    let user = [format!("--reuid={FEW}"), format!("--regid={FEW}")];
+    let limited = |limit: &str, verb: &str| {
+        let outer = ["setpriv", &user[0], &user[1], "--clear-groups", "prlimit", limit];
+        let ran: Ran = by(&outer, &scene.command(verb, &at)).output().unwrap().into();
+        ran
+    };
+    let mut failed = 0;
+    for most in 1..=8 {
+        for verb in [
+            format!("backup @/app.redb --name with-{most}"),
+            "restore latest @/out.redb --force".to_owned(),
+            "drill --dir @".to_owned(),
+            "policy check".to_owned(),
+            "run @/well.wasm --store @/app.redb".to_owned(),
+        ] {
+            let ran = limited(&format!("--nproc={most}"), &verb);
+            let said = ran.stderr.contains("thread") && !ran.stderr.contains("panic");
+            let not_there = ran.stderr.contains("there is no");
+            assert!(ran.code == Some(0) || said || not_there, "{most} threads: {verb}: {ran:?}");
+            assert_ne!(ran.code, Some(101), "{most} threads: {verb}: {ran:?}");
+            failed += usize::from(said);
+        }
+    }
+    assert!(failed > 0, "some were too few");
+    assert_eq!(limited("--nproc=64", "backup @/app.redb --name with-many").code, Some(0));
+    limited("--as=2000000000", "backup @/app.redb --name small")
+        .failed(1, &["ulimit -v unlimited", "LimitAS="]);
+}
+
+#[test]
+fn a_database_that_was_not_closed_is_backed_up_and_not_changed() {
+    let place = Place::small();
+    let database = redb::Database::open(place.path("app.redb")).unwrap();
+    fs::copy(place.path("app.redb"), place.path("killed.redb")).unwrap();
+    drop(database);
+    let before = fs::read(place.path("killed.redb")).unwrap();
+    place.ok("backup killed.redb --name killed");
+    place.ok("backup app.redb --name whole");
+    let ids: Vec<_> = place.json("snapshots").iter().map(|snapshot| snapshot["id"].clone()).collect();
+    assert_eq!(ids[0], ids[1]);
+    assert!(place.ok("snapshots killed").contains("after a repair in memory: it was not closed cleanly"));
+    assert!(fs::read(place.path("killed.redb")).unwrap() == before);
 }

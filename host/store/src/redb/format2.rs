@@ -56,7 +56,7 @@ pub(super) fn read_only(path: &Path) -> Result<Opened> {
         } else {
             "read-only, file format 2 upgraded in memory by redb 2.6"
         };
-        Ok(Opened { database, txn, committed: None, how, held: Some(held) })
+        Ok(Opened { database, txn, committed: None, how, held: Some(held), away: None })
     })
 }
 

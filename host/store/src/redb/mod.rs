@@ -27,7 +27,7 @@ mod fault;
 mod format2;
 mod open;
 mod order;
-#[cfg(feature = "redb2")]
+#[cfg(any(feature = "redb2", not(target_family = "wasm")))]
 mod overlay;
 mod packer;
 mod pages;
@@ -46,6 +46,8 @@ mod store;
 mod template;
 mod text;
 mod typed;
+#[cfg(not(target_family = "wasm"))]
+mod unclean;
 pub(crate) mod value;
 mod watched;
 mod writer;

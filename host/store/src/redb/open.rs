@@ -32,10 +32,13 @@ pub(super) struct Opened {
     pub(super) how: &'static str,
     /// What keeps writers away who know no lock of redb 4's.
     pub(super) held: Option<File>,
+    /// The same for a file that was repaired in memory.
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) away: Option<super::unclean::Away>,
 }
 
-/// Opens the file and begins to read.
-pub(super) fn read_only(path: &Path) -> Result<Opened> {
+/// Opens the file and begins to read. `cancelled` is asked while redb repairs.
+pub(super) fn read_only(path: &Path, cancelled: impl Fn() -> bool + 'static) -> Result<Opened> {
     quiet();
     let shown = path.display();
     check_magic(path)?;
@@ -53,9 +56,14 @@ pub(super) fn read_only(path: &Path) -> Result<Opened> {
             Err(redb::Error::Unsupported) => unshareable = Some(redb::Error::Unsupported),
             #[cfg(feature = "redb2")]
             Err(redb::Error::UpgradeRequired(2)) => return super::format2::read_only(path),
+            // A file that somebody has open is told before, as `Busy`.
+            #[cfg(not(target_family = "wasm"))]
+            Err(redb::Error::RepairAborted) => return super::unclean::read_only(path, cancelled),
             Err(error) => return Err(refusal(path, error)),
         }
     }
+    #[cfg(target_family = "wasm")]
+    let _ = cancelled;
     Err(refusal(path, unshareable.unwrap_or(redb::Error::Unsupported)))
 }
 
@@ -97,7 +105,15 @@ pub(super) fn attempt(path: &Path, mode: ConcurrencyMode, how: &'static str) -> 
     let txn = database.begin_read()?;
     let pinned = if mode == ConcurrencyMode::ExclusiveWriter { seen.exclusive() } else { seen.shared() };
     let committed = pinned.map(|(header, slot)| Committed { pages: Pages::new(file, &header), slot });
-    Ok(Opened { database, txn, committed, how, held: None })
+    Ok(Opened {
+        database,
+        txn,
+        committed,
+        how,
+        held: None,
+        #[cfg(not(target_family = "wasm"))]
+        away: None,
+    })
 }
 
 /// Why a file cannot be opened, and what to do about it.
@@ -113,19 +129,12 @@ fn refusal(path: &Path, error: redb::Error) -> Error {
             ),
         ),
         // Without locks a file that is open and one that was not closed look the same.
-        redb::Error::RepairAborted if cfg!(target_family = "wasm") => (
+        redb::Error::RepairAborted => (
             ErrorCode::Busy,
             format!(
                 "{shown} is open in another process, or was not closed cleanly; this runtime has no locks to tell \
                  which. Stop the application that has it open; if none has, open it once with its application, which \
                  repairs it. The native strongroom command tells the two apart"
-            ),
-        ),
-        redb::Error::RepairAborted => (
-            ErrorCode::Corrupt,
-            format!(
-                "{shown} was not closed cleanly and needs redb's repair, which would write to it. Open it once with \
-                 its application, or copy the file while nothing has it open, let redb open the copy, and back that up"
             ),
         ),
         redb::Error::UpgradeRequired(version) => (ErrorCode::Unsupported, older(path, version)),

@@ -169,6 +169,7 @@ impl StorageBackend for Overlay {
     }
 }
 
+#[cfg(feature = "redb2")]
 impl redb2::StorageBackend for Overlay {
     fn len(&self) -> io::Result<u64> {
         StorageBackend::len(self)

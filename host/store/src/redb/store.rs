@@ -53,6 +53,8 @@ pub(super) struct Moment {
     _database: Option<ReadOnlyDatabase>,
     /// Set for what redb 2 wrote.
     held: Option<File>,
+    #[cfg(not(target_family = "wasm"))]
+    _away: Option<super::unclean::Away>,
 }
 
 /// The commit in the file that a moment is.
@@ -93,7 +95,17 @@ impl RedbStore {
             ("opened", "in process"),
             ("durability", "read in process: commits that were not yet durable are included"),
         ];
-        Self::new(Moment { txn, _database: None, held: None }, None, notes)
+        Self::new(
+            Moment {
+                txn,
+                _database: None,
+                held: None,
+                #[cfg(not(target_family = "wasm"))]
+                _away: None,
+            },
+            None,
+            notes,
+        )
     }
 
     /// The present moment of a database file, which is never written to.
@@ -104,11 +116,25 @@ impl RedbStore {
     ///
     /// With the feature `redb2` it may have redb's file format 2, which redb 4 refuses: it is then upgraded in memory, and
     /// restores as a database of today.
+    ///
+    /// A file that was not closed cleanly is repaired in memory by redb itself, while no writer may open it; that may mean
+    /// to read all of it.
     pub fn open(path: &Path) -> Result<Self> {
-        let opened = open::read_only(path)?;
+        Self::open_unless(path, || false)
+    }
+
+    /// The same, given up when this function says so during a repair in memory.
+    pub fn open_unless(path: &Path, cancelled: impl Fn() -> bool + 'static) -> Result<Self> {
+        let opened = open::read_only(path, cancelled)?;
         let notes =
             [("opened", opened.how), ("durability", "read from the file: only durable commits are included")];
-        let moment = Moment { txn: opened.txn, _database: Some(opened.database), held: opened.held };
+        let moment = Moment {
+            txn: opened.txn,
+            _database: Some(opened.database),
+            held: opened.held,
+            #[cfg(not(target_family = "wasm"))]
+            _away: opened.away,
+        };
         Ok(Self::new(moment, opened.committed, notes))
     }
 

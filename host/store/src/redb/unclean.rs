@@ -45,7 +45,7 @@ pub(super) fn read_only(path: &Path, cancelled: impl Fn() -> bool + 'static) -> 
             redb::DatabaseError::RepairAborted => {
                 Error::new(ErrorCode::Cancelled, format!("stopped on request while {doing}"))
             }
-            other => fault(&doing, other.into()),
+            other => fault(&doing, redb::Error::from(other)),
         })
     });
     // Errors of closing it are not told, but what was not held is known.
@@ -82,12 +82,13 @@ fn keep_away(path: &Path) -> Result<Away> {
         Err(TryLockError::WouldBlock) => return Err(busy(path)),
         Err(TryLockError::Error(error)) => return Err(io_fault(&doing, &error)),
     }
-    let ranges = FileBackend::new(open()?).map_err(|error| fault(&doing, error.into()))?;
+    let ranges = FileBackend::new(open()?).map_err(|error| fault(&doing, redb::Error::from(error)))?;
     match ranges.try_lock_shared_range(Bound::Included(0), Bound::Excluded(i64::MAX as u64)) {
         Ok(true) => Ok(Away { _whole: whole, _ranges: ranges }),
         Ok(false) => Err(busy(path)),
         Err(error) => {
-            let message = format!("{doing}: {error}; it was not closed cleanly, so it is only read while locked");
+            let message =
+                format!("{doing}: {error}; it was not closed cleanly, so it is only read while locked");
             Err(Error::new(ErrorCode::Io, message))
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap};
 
 use super::Policy;
-use crate::sandbox::{Budgets, Exceeded, Limiter, Memory, readable, root_cause};
+use crate::sandbox::{Budgets, Exceeded, Limiter, Memory, advice, is_refusal, readable, root_cause};
 use crate::{Error, ErrorCode, Result};
 
 /// No reason is longer.
@@ -78,6 +78,11 @@ fn failure(policy: &Policy, items: usize, e: &wasmtime::Error) -> Error {
             "it wanted more than its budget of {} table elements. Raise it with PolicyBudgets::table_elements",
             budgets.table_elements
         )),
+        // Nothing that the policy did: it was not asked.
+        _ if is_refusal(e) => Error::new(
+            ErrorCode::Io,
+            format!("policy {name} could not be started here: {}{}", one_line(&root_cause(e)), advice(e)),
+        ),
         _ => {
             let why = one_line(&root_cause(e));
             // Compilers end a panic so, and nothing of its message comes here.
@@ -118,8 +123,21 @@ pub(crate) fn one_line(said: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_not_the_policys_failure() {
+        let policy = Policy::built_in().unwrap();
+        let refused = wasmtime::Error::from(std::io::Error::from_raw_os_error(12)).context("mmap failed");
+        let refused = failure(&policy, 1, &refused);
+        assert_eq!(refused.code(), ErrorCode::Io);
+        assert!(refused.to_string().contains("ulimit -v"), "{refused}");
+        for trap in [Trap::UnreachableCodeReached, Trap::OutOfFuel] {
+            assert_ne!(failure(&policy, 1, &wasmtime::Error::from(trap)).code(), ErrorCode::Io);
+        }
+    }
 
     #[test]
     fn what_a_policy_says_stays_on_its_line() {

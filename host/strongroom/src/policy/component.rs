@@ -12,7 +12,7 @@ use strongroom_core::text::size;
 
 use super::bindings::{admitter, retainer, selector};
 use super::budgets::PolicyBudgets;
-use crate::sandbox::{CacheDir, Limiter, cache, readable};
+use crate::sandbox::{CacheDir, Limiter, cache, readable, threads_are_free};
 use crate::{Error, ErrorCode, Result};
 
 /// The package of the interfaces, and the versions of it that this library knows.
@@ -83,7 +83,7 @@ pub(crate) fn compile(
     // The same answer everywhere: time is counted in instructions, and every NaN has the same bits.
     config.concurrency_support(false).consume_fuel(true).operator_cost(costs());
     config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
-    config.cache(cache(cache_dir));
+    config.cache(cache(cache_dir)).parallel_compilation(threads_are_free());
     let setup = |e: wasmtime::Error| {
         Error::new(ErrorCode::Other, format!("the sandbox of policies cannot be set up: {e:#}"))
     };
@@ -138,11 +138,13 @@ fn telling<T>(name: &str, tell: Option<&OnCompiling>, work: impl FnOnce() -> T) 
     let Some(tell) = tell else { return work() };
     std::thread::scope(|scope| {
         let (done, wait) = channel::<()>();
-        scope.spawn(move || {
+        let tells = move || {
             if wait.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
                 tell(name);
             }
-        });
+        };
+        // Without a thread nobody is told.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, tells);
         let result = work();
         drop(done);
         result

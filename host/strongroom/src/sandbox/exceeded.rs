@@ -144,7 +144,37 @@ pub(crate) fn failure(
     let printed = readable(&printed[printed.len().saturating_sub(LAST_WORDS)..]);
     let last_words = if printed.is_empty() { String::new() } else { format!("\nIt said: {printed}") };
     let cause = excerpt(&root_cause(e), LAST_WORDS);
-    Error::new(ErrorCode::Other, format!("{component} failed: {cause}; {unharmed}.{last_words}"))
+    let advice = advice(e);
+    Error::new(ErrorCode::Other, format!("{component} failed: {cause}; {unharmed}.{advice}{last_words}"))
+}
+
+/// Whether it was the system that refused something to the runtime, not a component that failed.
+pub(crate) fn is_refusal(e: &wasmtime::Error) -> bool {
+    e.downcast_ref::<Trap>().is_none()
+        && e.chain().any(|cause| cause.is::<std::io::Error>() || is_mapping(cause))
+}
+
+/// The runtime tells of its mappings in words alone.
+fn is_mapping(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let said = cause.to_string();
+    ["mmap", "mprotect", "os error"].iter().any(|word| said.contains(word))
+}
+
+/// What to do where the system refuses memory to the runtime.
+pub(crate) fn advice(e: &wasmtime::Error) -> &'static str {
+    if !is_refusal(e) {
+        return "";
+    }
+    let said = root_cause(e);
+    if said.contains("os error 12") {
+        " The sandbox reserves addresses, 4 GiB for each memory, and uses few of them: lift the limit of the address space \
+         (`ulimit -v unlimited`, LimitAS= of systemd)"
+    } else if said.contains("os error 1)") || said.contains("os error 13") {
+        " The sandbox runs code that it has compiled, and this process may not map such code: take \
+         MemoryDenyWriteExecute= out of the systemd unit, or allow it in the filter of system calls"
+    } else {
+        ""
+    }
 }
 
 /// Without the lines of the backtrace.

@@ -20,7 +20,8 @@ pub(crate) fn on_confined_thread<T: Send>(
 ) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
-        let thread = thread.spawn_scoped(scope, || prepared(walls, job)).map_err(|e| no_thread(&e))?;
+        let thread =
+            thread.spawn_scoped(scope, || prepared(walls, job)).map_err(|e| no_thread("the job", &e))?;
         thread.join().unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     })
 }
@@ -32,11 +33,16 @@ pub(crate) fn on_lasting_thread(
     job: impl FnOnce() -> Result<()> + Send + 'static,
 ) -> Result<std::thread::JoinHandle<Result<()>>> {
     let thread = std::thread::Builder::new().name(format!("strongroom-{name}"));
-    thread.spawn(move || prepared(&walls, job)).map_err(|e| no_thread(&e))
+    thread.spawn(move || prepared(&walls, job)).map_err(|e| no_thread("the job", &e))
 }
 
-fn no_thread(e: &std::io::Error) -> Error {
-    Error::new(ErrorCode::Other, format!("no thread for the job: {e}"))
+/// No thread is to be had for this.
+pub(super) fn no_thread(what: &str, e: &std::io::Error) -> Error {
+    let message = format!(
+        "no thread for {what}: {e}; more processes or threads are needed than this user or container may have (`ulimit -u`, \
+         TasksMax of systemd, pids.max, or a filter of system calls that refuses clone)"
+    );
+    Error::new(ErrorCode::Other, message)
 }
 
 /// What a job says that a panic ended.

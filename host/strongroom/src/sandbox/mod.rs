@@ -13,7 +13,7 @@ mod state;
 mod wasi;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
@@ -29,7 +29,7 @@ pub(crate) use bindings::strongroom::kv as wit_kv;
 pub(crate) use bindings::{Backup, BackupPre};
 pub(crate) use confine::Walls;
 pub use confine::{Landlock, confine};
-pub(crate) use exceeded::{Exceeded, failure, root_cause};
+pub(crate) use exceeded::{Exceeded, advice, failure, is_refusal, root_cause};
 pub(crate) use instance::{Access, ENGINE, Instance, UNHARMED};
 pub(crate) use job::{on_confined_thread, on_lasting_thread, on_own_thread, panicked};
 pub use limits::Budgets;
@@ -235,12 +235,13 @@ fn engine_with(interrupts: bool, cache_dir: &CacheDir, perf_map: bool) -> Result
         config.profiler(ProfilingStrategy::PerfMap);
     }
     config.concurrency_support(false).epoch_interruption(interrupts);
+    config.parallel_compilation(threads_are_free());
     if let Some(cache) = cache(cache_dir) {
         config.cache(Some(cache));
     }
     let engine = Engine::new(&config).map_err(|e| not_set_up(&e))?;
     if interrupts {
-        tick(&engine);
+        tick(&engine)?;
     }
     Ok(engine)
 }
@@ -267,12 +268,12 @@ pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8], budgets: &Budge
 }
 
 pub(crate) fn not_set_up(e: &wasmtime::Error) -> Error {
-    Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}"))
+    Error::new(ErrorCode::Other, format!("the sandbox cannot be set up: {e:#}{}", exceeded::advice(e)))
 }
 
 /// The cache of compiled code; none if it cannot be had, which only costs time.
 pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
-    let dir = dir.path()?;
+    let dir = dir.path().filter(|_| threads_are_free())?;
     let mut config = CacheConfig::new();
     config.with_directory(&dir);
     Cache::new(config)
@@ -285,8 +286,8 @@ fn user_cache() -> Option<PathBuf> {
     absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
 }
 
-/// Moves the clock of running code until the engine is gone.
-fn tick(engine: &Engine) {
+/// Moves the clock of running code until the engine is gone. Without it a loop would never be interrupted.
+fn tick(engine: &Engine) -> Result<()> {
     let engine = engine.weak();
     let ticker = std::thread::Builder::new().name("strongroom-clock".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
@@ -295,7 +296,23 @@ fn tick(engine: &Engine) {
             std::thread::sleep(TICK);
         }
     });
-    if let Err(e) = ticker {
-        tracing::warn!("no thread for the clock of the sandbox, so loops are not interrupted: {e}");
-    }
+    ticker.map(drop).map_err(|e| job::no_thread("the clock of the sandbox", &e))
+}
+
+/// Whether the compiler gets a thread for each processor, and the cache of its code and a job one each: the first two panic
+/// where they do not.
+pub(crate) fn threads_are_free() -> bool {
+    static FREE: OnceLock<bool> = OnceLock::new();
+    *FREE.get_or_init(|| {
+        let wanted = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 2;
+        let gate = Mutex::new(());
+        std::thread::scope(|scope| {
+            // All of them are there at once: each ends when it has passed the gate.
+            let closed = gate.lock();
+            let start = || std::thread::Builder::new().spawn_scoped(scope, || drop(gate.lock())).is_ok();
+            let started = (0..wanted).all(|_| start());
+            drop(closed);
+            started
+        })
+    })
 }
