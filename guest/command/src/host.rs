@@ -211,7 +211,7 @@ pub trait Repository {
     /// Takes snapshots away, by their names.
     fn forget(&self, names: &[String], dry_run: bool, allow_empty: bool) -> Result<()>;
     /// Frees what no snapshot needs; packs of which more than so many thousandths are unused are rewritten.
-    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned>;
+    fn prune(&self, max_unused: u32, dry_run: bool, allow_empty: bool) -> Result<Pruned>;
     /// Makes again what can be made again, and says what cannot.
     fn repair(&self, dry_run: bool) -> Result<Repaired>;
     /// Compares a database file with a snapshot.

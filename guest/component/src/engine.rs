@@ -247,8 +247,9 @@ impl wit::Guest for Component {
         Ok(engine::forget(vault()?, &names, dry_run)?)
     }
 
-    fn prune(max_unused: u32, dry_run: bool) -> Result<wit::Pruned> {
-        let pruned = engine::prune(vault()?, engine::Prune { max_unused, dry_run }, &Progress)?;
+    fn prune(max_unused: u32, dry_run: bool, allow_empty: bool) -> Result<wit::Pruned> {
+        let how = engine::Prune { max_unused, dry_run, allow_empty };
+        let pruned = engine::prune(vault()?, how, &Progress)?;
         Ok(wit::Pruned {
             snapshots: pruned.snapshots,
             packs_removed: pruned.packs_removed,

@@ -8,10 +8,14 @@ use strongroom_engine::{Code, Error, Level, Progress as _, Result, Vault, VaultF
 
 use crate::bindings::strongroom::backup::progress;
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{Advice, Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{
+    Advice, Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags,
+};
 
 use crate::imports::Progress;
 
+/// Names that cannot be told are counted in a folder up to here: a host may fail for ever.
+const NAMELESS_MAX: usize = 10_000;
 /// No host gives more at once.
 const READ_MAX: usize = 64 << 10;
 /// Nor should it be asked to take more.
@@ -62,6 +66,7 @@ fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
         ErrorCode::FileTooLarge => (Code::Full, "the file system takes no larger file"),
         ErrorCode::IsDirectory => (Code::Io, "it is a directory"),
         ErrorCode::NotDirectory => (Code::Io, "it is no directory"),
+        ErrorCode::Loop => (Code::Io, "it is a link, which is not followed"),
         other => return Error::new(Code::Io, format!("cannot {doing} {path}: {}", other.message())),
     };
     Error::new(code, format!("cannot {doing} {path}: {why}"))
@@ -114,8 +119,14 @@ impl Vault for WasiVault {
     }
 
     fn len(&self, path: &str) -> Result<u64> {
-        let stat = self.root.stat_at(PathFlags::empty(), path);
-        Ok(stat.map_err(|code| error(path, "look at", code))?.size)
+        let stat =
+            self.root.stat_at(PathFlags::empty(), path).map_err(|code| error(path, "look at", code))?;
+        match stat.type_ {
+            DescriptorType::RegularFile | DescriptorType::Unknown => Ok(stat.size),
+            DescriptorType::Directory => Err(error(path, "look at", ErrorCode::IsDirectory)),
+            DescriptorType::SymbolicLink => Err(error(path, "look at", ErrorCode::Loop)),
+            _ => Err(Error::new(Code::Io, format!("cannot look at {path}: it is no file"))),
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
@@ -140,12 +151,18 @@ impl Vault for WasiVault {
         self.with_dir(dir, |dir| {
             let entries = dir.read_directory().map_err(wrong)?;
             let mut names = Vec::new();
+            let mut nameless = 0;
             loop {
                 match entries.read_directory_entry() {
                     Ok(Some(entry)) => names.push(entry.name),
                     Ok(None) => return Ok(names),
                     // A host looks at each file after it has read the names; beside a writer, one may be gone by then.
                     Err(ErrorCode::NoEntry) => {}
+                    // One that is not Unicode, or of which the host cannot find out what it is.
+                    Err(_) if nameless < NAMELESS_MAX => {
+                        nameless += 1;
+                        names.push(String::new());
+                    }
                     Err(code) => return Err(wrong(code)),
                 }
             }
@@ -199,7 +216,11 @@ impl VaultFile for File {
         while bytes.len() < len {
             let wanted = (len - bytes.len()).min(READ_MAX) as u64;
             let read = uninterrupted(|| self.descriptor.read(wanted, offset + bytes.len() as u64));
-            let (read, end) = read.map_err(|code| error(&self.path, "read", code))?;
+            // A directory can be opened like a file.
+            let (read, end) = read.map_err(|code| match code {
+                ErrorCode::BadDescriptor => error(&self.path, "read", ErrorCode::IsDirectory),
+                code => error(&self.path, "read", code),
+            })?;
             if read.is_empty() {
                 break;
             }

@@ -62,6 +62,22 @@ impl Error {
         Self::new(Code::Invalid, message)
     }
 
+    /// What is to be read cannot be: a bad sector, no permission, or something else in the file's place. What is there is not
+    /// known then, so nobody removes, replaces or renames it; otherwise it is treated as damaged.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self.code, Code::Io | Code::Denied)
+    }
+
+    /// It is damaged, or cannot be read.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.code == Code::Damaged || self.is_unreadable()
+    }
+
+    /// It does not come back from where it was looked for: it is damaged, cannot be read, or is not there.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.code == Code::NotFound || self.is_spoilt()
+    }
+
     /// The same error, with where it happened in front.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

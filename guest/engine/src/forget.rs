@@ -40,7 +40,6 @@ pub fn forget(vault: &dyn Vault, names: &[String], dry_run: bool) -> Result<()> 
         let path = snapshot::path(name);
         vault.remove(&path).place(&path)?;
     }
-    // It fits no more; where it stays, nobody believes it.
-    let _ = vault.remove(&snapshot::newest_path());
+    snapshot::Newest::remove(vault);
     vault.sync_dir(snapshot::DIR)
 }

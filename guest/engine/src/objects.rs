@@ -72,7 +72,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Files of the index that are damaged, and how. With `all`, every byte of it is read first.
-    pub(crate) fn index_damage(&self, all: bool) -> Result<Vec<(String, String)>> {
+    pub(crate) fn index_damage(&self, all: bool) -> Result<Vec<(String, Error)>> {
         if all {
             self.index.borrow_mut().check()?;
         }
@@ -89,9 +89,12 @@ impl<'a> Objects<'a> {
             self.reload()?;
             read = self.try_read(kind, id);
         }
-        read.or_else(|e| match e.code {
-            Code::Damaged | Code::NotFound => self.read_elsewhere(kind, id)?.ok_or(Error::damaged(e.message)),
-            _ => Err(e),
+        read.or_else(|e| {
+            if !e.is_lost() {
+                return Err(e);
+            }
+            let lost = if e.is_unreadable() { e } else { Error::damaged(e.message) };
+            self.read_elsewhere(kind, id)?.ok_or(lost)
         })
     }
 
@@ -101,7 +104,7 @@ impl<'a> Objects<'a> {
         for place in places {
             match self.read_at(kind, id, place) {
                 Ok(content) => return Ok(Some(content)),
-                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+                Err(e) if e.is_lost() => {}
                 Err(e) => return Err(e),
             }
         }
@@ -179,7 +182,7 @@ impl<'a> Objects<'a> {
             return Err(rests(Error::new(Code::NotFound, "which is in no pack that is there".to_owned())));
         };
         let first = match self.link(delta.kind, base, first) {
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => e,
+            Err(e) if e.is_lost() => e,
             read => return read.map_err(rests),
         };
         for place in self.index.borrow().find_all(&base)? {
@@ -249,7 +252,11 @@ impl OpenPack {
                 // What delta after delta rests on is scattered, and so is what an increment changes.
                 let goes_on = offset.checked_sub(self.end).is_some_and(|gap| gap <= GAP);
                 let wanted = if ahead && goes_on { len.max(WINDOW) } else { len };
-                let mut window = self.file.read_at(offset, wanted)?;
+                let mut window = match self.file.read_at(offset, wanted) {
+                    // It may be what lies ahead that cannot be read.
+                    Err(e) if wanted > len && e.is_unreadable() => self.file.read_at(offset, len)?,
+                    window => window?,
+                };
                 if window.len() < len {
                     window = self.file.read(offset, len)?;
                 }

@@ -37,9 +37,9 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
                 "this directory holds no repository; name the right one, or make one with a first backup",
             ));
         }
-        Err(e) => return Err(e),
+        Err(e) => return Err(unreadable(e)),
     };
-    let text = file.read(0, 4096)?;
+    let text = file.read(0, 4096).map_err(unreadable)?;
     let about: About = serde_json::from_slice(&text)
         .ok()
         .filter(|about: &About| about.format == "strongroom" && about.version > 0)
@@ -63,6 +63,17 @@ pub(crate) fn check(vault: &dyn Vault) -> Result<()> {
     Ok(())
 }
 
+/// Nobody but a person may put another file in the place of one that cannot be read.
+fn unreadable(mut e: Error) -> Error {
+    if e.is_unreadable() {
+        e.message = format!(
+            "{}; if it cannot be made readable, move {FILE} away: `repair` makes it again",
+            e.message
+        );
+    }
+    e
+}
+
 /// Why the file that makes a directory a repository has to be made again; `None` if it need not be. Fails where nothing
 /// shows that this is a repository, and where a later version wrote.
 pub(crate) fn lacks_file(vault: &dyn Vault) -> Result<Option<&'static str>> {
@@ -84,7 +95,7 @@ pub(crate) fn lacks_file(vault: &dyn Vault) -> Result<Option<&'static str>> {
     let packs = if evident { Vec::new() } else { names(pack::DIR)? };
     for id in packs.iter().filter_map(|name| Id::from_hex(name)) {
         match pack::entries(vault, id) {
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {}
+            Err(e) if e.is_lost() => {}
             Err(e) => return Err(e),
             Ok(_) => {
                 evident = true;
@@ -148,7 +159,12 @@ pub(crate) fn unfinished(vault: &dyn Vault) -> Result<Vec<(String, u64)>> {
     for dir in ["", pack::DIR, index::DIR, snapshot::DIR] {
         for name in vault.list(dir)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
             let path = join(dir, name);
-            unfinished.push((path.clone(), vault.len(&path)?));
+            match vault.len(&path) {
+                Ok(len) => unfinished.push((path, len)),
+                // It is no file.
+                Err(e) if e.is_unreadable() => {}
+                Err(e) => return Err(e),
+            }
         }
     }
     Ok(unfinished)
@@ -166,8 +182,13 @@ pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
         bytes += vault.len(name)?;
     }
     for dir in DIRS {
-        for name in vault.list(dir)? {
-            bytes += vault.len(&join(dir, &name))?;
+        for name in vault.list(dir)?.iter().filter(|name| !name.is_empty()) {
+            match vault.len(&join(dir, name)) {
+                Ok(len) => bytes += len,
+                // It is no file.
+                Err(e) if e.is_unreadable() => {}
+                Err(e) => return Err(e),
+            }
         }
     }
     Ok(bytes)

@@ -39,8 +39,9 @@ pub fn restore<'s>(
     };
     let mut left_out = Few::new(progress);
     for table in chosen {
-        match restore_table(&opened, table, sink.as_mut(), progress).map_err(forgotten) {
-            Err(e) if skip_damaged && e.code == Code::Damaged => {
+        let done = restore_table(&opened, table, sink.as_mut(), progress)?;
+        match done.map_err(forgotten) {
+            Err(e) if skip_damaged && e.is_spoilt() => {
                 sink.abandon_table();
                 left_out.warn(&format!("table {:?} is left out: {e}", table.name));
                 damage.push(Damage {
@@ -59,17 +60,24 @@ pub fn restore<'s>(
     Ok(damage)
 }
 
+/// The inner error is the repository's: what cannot be read there is not what cannot be written here.
 fn restore_table(
     opened: &Opened<'_>,
     table: &Table,
     sink: &mut dyn Sink,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Result<()>> {
     let place = || format!("table {:?}", table.name);
     sink.table(&table.to_store()).place(place())?;
-    let mut entries = opened.entries(&table.name, 0, u64::MAX)?;
+    let mut entries = match opened.entries(&table.name, 0, u64::MAX) {
+        Err(e) => return Ok(Err(e)),
+        entries => entries?,
+    };
     loop {
-        let chunk = entries.read(CHUNK)?;
+        let chunk = match entries.read(CHUNK) {
+            Err(e) => return Ok(Err(e)),
+            chunk => chunk?,
+        };
         if chunk.is_empty() {
             break;
         }
@@ -78,7 +86,7 @@ fn restore_table(
     }
     let written = sink.finish_table().place(place())?;
     check_written(table, written)?;
-    advance(progress, "restore", 0, written)
+    advance(progress, "restore", 0, written).map(Ok)
 }
 
 /// Fails if the new database took another number of entries than the table has.

@@ -185,7 +185,7 @@ pub(crate) fn check(objects: &Objects<'_>, root: Root, progress: &dyn Progress) 
         Ok(())
     };
     let damage = match read_all() {
-        Err(e) if e.code == Code::Damaged => {
+        Err(e) if e.is_spoilt() => {
             let what = format!("{e}; this costs no data: the next backup scans and writes it again");
             Some((reader.file.take(), what))
         }

@@ -1,6 +1,7 @@
 //! The directory that holds a repository, as the engine sees it.
 
 use crate::error::{Code, Error, Result};
+use crate::repository::{DIRS, UNFINISHED};
 
 /// One directory with one level of folders in it. Paths are relative and use `/`.
 ///
@@ -19,10 +20,50 @@ pub trait Vault {
     fn remove(&self, path: &str) -> Result<()>;
     /// Makes a folder; one that is there already is fine.
     fn make_dir(&self, path: &str) -> Result<()>;
-    /// The names in a folder, without `.` and `..`, in no order.
+    /// The names in a folder, without `.` and `..`, in no order. One that cannot be told, because it is not Unicode, is empty.
     fn list(&self, dir: &str) -> Result<Vec<String>>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &str) -> Result<()>;
+}
+
+/// Something in this folder could not be read. Fails unless it is that alone: if nothing in it can be, the disk is away, or this
+/// is the wrong user, and whoever writes must not take all of it for lost. A folder of one file says nothing by itself.
+pub(crate) fn check_answers(vault: &dyn Vault, dir: &str, wrong: &Error) -> Result<()> {
+    let readable = |path: &str| vault.len(path).and_then(|_| vault.open(path)?.read_at(0, 1)).is_ok();
+    let look = |dir: &str| -> Result<(usize, bool)> {
+        let mut names = vault.list(dir)?;
+        names.retain(|name| !name.is_empty() && !name.starts_with(UNFINISHED));
+        Ok((names.len(), names.iter().any(|name| readable(&format!("{dir}/{name}")))))
+    };
+    let answers = match look(dir)? {
+        (_, true) => true,
+        (2.., false) => false,
+        _ => DIRS.iter().any(|other| *other != dir && look(other).is_ok_and(|(_, any)| any)),
+    };
+    if answers {
+        return Ok(());
+    }
+    let message = format!(
+        "{wrong}; nothing else in {dir} can be read either, so nothing was changed: is the disk there, and may this user read it?"
+    );
+    Err(Error::new(wrong.code, message))
+}
+
+/// Whether a file is there of which something cannot be read: its name is not given to another.
+pub(crate) fn is_unreadable(vault: &dyn Vault, path: &str) -> bool {
+    const CHUNK: usize = 1 << 20;
+    let read_all = || -> Result<()> {
+        let file = vault.open(path)?;
+        let mut at = 0;
+        loop {
+            let read = file.read(at, CHUNK)?.len();
+            at += read as u64;
+            if read < CHUNK {
+                return Ok(());
+            }
+        }
+    };
+    read_all().is_err_and(|e| e.is_unreadable())
 }
 
 /// A file of a vault.

@@ -185,7 +185,9 @@ fn answer(question: &str) -> String {
                 len: number(words[5]),
                 mark: Mark::WHOLE,
             };
-            let (file, name) = index::file_of_one(pack, entry);
+            let replaced = words[6..].iter().map(|name| bytes(name).try_into().unwrap());
+            let replaced: Vec<u64> = replaced.map(u64::from_be_bytes).collect();
+            let (file, name) = index::file_of_one(pack, entry, &replaced);
             format!("{} {name}", hex(&file))
         }
         other => panic!("no such question: {other}"),

@@ -264,8 +264,9 @@ impl host::Repository for Repository {
         })
     }
 
-    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
-        self.run((!dry_run).then_some("a prune"), || Ok(engine::prune(max_unused, dry_run)?.into()))
+    fn prune(&self, max_unused: u32, dry_run: bool, allow_empty: bool) -> Result<Pruned> {
+        let doing = (!dry_run).then_some("a prune");
+        self.run(doing, || Ok(engine::prune(max_unused, dry_run, allow_empty)?.into()))
     }
 
     fn repair(&self, dry_run: bool) -> Result<Repaired> {

@@ -168,9 +168,10 @@ impl host::Repository for Native<'_> {
         self.repository.forget(names, &Forget::new().dry_run(dry_run).allow_empty(allow_empty))
     }
 
-    fn prune(&self, max_unused: u32, dry_run: bool) -> Result<Pruned> {
+    fn prune(&self, max_unused: u32, dry_run: bool, allow_empty: bool) -> Result<Pruned> {
         self.host.confine(&[], &[self.repository.dir()])?;
-        self.repository.prune(&Prune::new().max_unused(max_unused).dry_run(dry_run))
+        let how = Prune::new().max_unused(max_unused).dry_run(dry_run).allow_empty(allow_empty);
+        self.repository.prune(&how)
     }
 
     fn repair(&self, dry_run: bool) -> Result<Repaired> {

@@ -12,11 +12,12 @@ use strongroom_core::directory;
 pub struct Prune {
     max_unused: u32,
     dry_run: bool,
+    allow_empty: bool,
 }
 
 impl Default for Prune {
     fn default() -> Self {
-        Self { max_unused: 50, dry_run: false }
+        Self { max_unused: 50, dry_run: false, allow_empty: false }
     }
 }
 
@@ -41,6 +42,13 @@ impl Prune {
         self.dry_run = yes;
         self
     }
+
+    /// Also if there is no snapshot, so that everything goes.
+    #[must_use]
+    pub fn allow_empty(mut self, yes: bool) -> Self {
+        self.allow_empty = yes;
+        self
+    }
 }
 
 impl Repository {
@@ -53,6 +61,8 @@ impl Repository {
     /// [`ErrorCode::Damaged`](crate::ErrorCode::Damaged) and
     /// [`ErrorCode::NewerFormat`](crate::ErrorCode::NewerFormat) if a snapshot cannot be read, so that what it needs is not
     /// known (nothing was removed then, and the message says what to do),
+    /// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid) if there are packs and no snapshot, and [`Prune::allow_empty`] does
+    /// not allow it,
     /// [`ErrorCode::Locked`](crate::ErrorCode::Locked) if another run writes to the repository,
     /// [`ErrorCode::Full`](crate::ErrorCode::Full) if there is no room for what has to be moved.
     pub fn prune(&self, prune: &Prune) -> Result<Pruned> {
@@ -61,7 +71,8 @@ impl Repository {
         let lock = if prune.dry_run { None } else { Some(self.lock("a prune")?) };
         let pruned: Pruned = self
             .run("prune", access, Grants::locked(self.meter(), lock), |engine, _| {
-                engine.call(|engine, store| engine.call_prune(store, prune.max_unused, prune.dry_run))
+                let Prune { max_unused, dry_run, allow_empty } = *prune;
+                engine.call(|engine, store| engine.call_prune(store, max_unused, dry_run, allow_empty))
             })?
             .into();
         tracing::info!(

@@ -74,7 +74,7 @@ impl wit::Guest for Hostile {
         Ok(())
     }
 
-    fn prune(_max_unused: u32, _dry_run: bool) -> Result<wit::Pruned> {
+    fn prune(_max_unused: u32, _dry_run: bool, _allow_empty: bool) -> Result<wit::Pruned> {
         Ok(wit::Pruned {
             snapshots: 0,
             packs_removed: u64::MAX,

@@ -14,7 +14,7 @@ pub struct Forgetting {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Also if no snapshot would be left
+    /// Also if no snapshot would be left, or, to --prune, is left
     #[arg(long)]
     pub allow_empty: bool,
 
@@ -52,7 +52,7 @@ pub fn forget(
     }
     // A dry run cannot say what a prune would free once they are gone.
     if args.prune && !args.dry_run {
-        prune::report(session, &repository.prune(prune::MAX_UNUSED, false)?, false)?;
+        prune::report(session, &repository.prune(prune::MAX_UNUSED, false, args.allow_empty)?, false)?;
     }
     Ok(())
 }

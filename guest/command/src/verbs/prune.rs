@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Only say what would be freed
     #[arg(long)]
     dry_run: bool,
+
+    /// Also if there is no snapshot, so that everything goes
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 /// Packs of which more is unused are rewritten unless it is said otherwise, in thousandths.
@@ -41,7 +45,7 @@ pub fn permille(text: &str) -> Result<u32, String> {
 pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository()?;
     session.go_on()?;
-    let pruned = repository.prune(args.max_unused, args.dry_run)?;
+    let pruned = repository.prune(args.max_unused, args.dry_run, args.allow_empty)?;
     report(session, &pruned, args.dry_run)
 }
 

@@ -98,7 +98,7 @@ impl Take for Taking<'_> {
         settle_number(&mut snapshot, &snapshots, self.source.is_some())?;
         repository::prepare(self.vault)?;
         // What is in the index is not written again, so all of it is read first.
-        index::mend(self.vault, true, self.progress)?;
+        index::mend(self.vault, true, &[], self.progress)?;
         let place = |one: &Snapshot| (one.seq, one.time, one.name.clone());
         let is_newest = snapshot::newest(&snapshots)
             .find(|newest| newest.source == snapshot.source)

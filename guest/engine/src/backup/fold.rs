@@ -68,7 +68,7 @@ impl Folding {
         for class in 0..=files.last().map_or(0, |file| self.class(file.entries)) {
             let of_class: Vec<_> = files.iter().filter(|file| self.class(file.entries) == class).collect();
             let together = entries + of_class.iter().map(|file| file.entries).sum::<u64>();
-            let much = len_of_file(0, together) > self.bytes;
+            let much = len_of_file(0, 0, together) > self.bytes;
             let full = u64::from(self.files) * if much { 4 } else { 1 };
             let count = of_class.len() as u64 + u64::from(entries > 0 && self.class(entries) == class);
             if count >= full && !of_class.is_empty() {
@@ -113,7 +113,7 @@ impl Fold {
                     folded.gone.insert(pack.id);
                 }
                 Ok(false) => {}
-                Err(e) if matches!(e.code, Code::Damaged | Code::NotFound) => {
+                Err(e) if e.is_lost() => {
                     left.warn(&format!("{e}; the pack stays as it is, `verify` says more"));
                 }
                 Err(e) => return Err(e),

@@ -3,7 +3,7 @@
 //! Whatever gives rise to doubt costs a table a scan, never the backup.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::stock::Stock;
@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Place as _, Result};
 use crate::id::{Id, Kind, Tree};
 use crate::index::{self, Change};
 use crate::objects::Objects;
-use crate::pack::Pack;
+use crate::pack::{self, Pack};
 use crate::progress::{Few, Level, Progress, advance};
 use crate::snapshot::{Snapshot, Tracking};
 use crate::store::{self, Changes, Store};
@@ -24,7 +24,7 @@ use crate::tree::edits::Edits;
 use crate::tree::node::Ref;
 use crate::tree::old::{Bases, OldTree};
 use crate::tree::walk::{Get, Walk};
-use crate::vault::Vault;
+use crate::vault::{Vault, check_answers};
 
 /// Bytes of edits that are asked for at once.
 const READ: u32 = 1 << 20;
@@ -91,6 +91,16 @@ pub(super) fn full_scan(vault: &dyn Vault, parent: Option<&Snapshot>, job: &Job)
     })
 }
 
+/// An index file is gone that nobody replaced, and perhaps packs that only it named: no other file would tell of them. Where
+/// the parent lacks something, that is noted, and all tables are scanned.
+pub(super) fn look_for_loss(vault: &dyn Vault, parent: &Snapshot, progress: &dyn Progress) -> Result<()> {
+    progress.log(Level::Info, "An index file is gone; the structure of the parent is checked");
+    if crate::verify::lacks_something(vault, parent, progress)? {
+        index::note_loss(vault)?;
+    }
+    Ok(())
+}
+
 /// Does what can be done without a scan. With `full_scan` all tables are still to be scanned afterwards.
 pub(super) fn run(
     vault: &dyn Vault,
@@ -127,20 +137,28 @@ pub(super) fn run(
     };
     let message = format!("{wrong}; all tables are scanned, so that what is lost is written again");
     progress.log(Level::Warn, &message);
-    let mut bad = HashSet::new();
+    let mut change = Change::default();
     for (kind, id) in watched.failed.take() {
         for place in objects.places(&id)? {
-            if matches!(objects.read_at(kind, id, place), Err(e) if e.code == Code::Damaged) {
-                bad.insert((id, place.pack));
+            match objects.read_at(kind, id, place) {
+                Err(e) if e.is_unreadable() => {
+                    check_answers(vault, pack::DIR, &e)?;
+                    match pack::entries(vault, place.pack) {
+                        Err(e) if e.is_unreadable() => change.lost.insert(place.pack),
+                        _ => change.bad.insert((id, place.pack)),
+                    };
+                }
+                Err(e) if e.code == Code::Damaged => drop(change.bad.insert((id, place.pack))),
+                _ => {}
             }
         }
     }
     drop(objects);
-    if !bad.is_empty() {
+    if !change.bad.is_empty() || !change.lost.is_empty() {
         // From now on it counts as absent.
-        index::update(vault, Change { bad, whole: true, ..Change::default() })?;
+        index::update(vault, Change { whole: true, ..change })?;
     }
-    index::mend(vault, true, progress)?;
+    index::mend(vault, true, &[], progress)?;
     Ok(all_scanned(tables, full_scan.unwrap_or("the parent is damaged")))
 }
 

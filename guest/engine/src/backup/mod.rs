@@ -129,6 +129,8 @@ struct State {
     full_scan: u64,
     increments: u32,
     losses: String,
+    /// Index files that cannot be read.
+    unreadable: Vec<u64>,
     /// What was done, for people.
     summary: Option<String>,
 }

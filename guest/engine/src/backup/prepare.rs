@@ -10,7 +10,7 @@ use crate::progress::{Few, Level, Progress};
 use crate::snapshot::Newest;
 use crate::snapshot::name::{self, Facts};
 use crate::store::{Store, Table};
-use crate::vault::Vault;
+use crate::vault::{Vault, check_answers};
 use crate::{catalog, globs, repository, snapshot};
 
 /// No run has more parts.
@@ -30,6 +30,9 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     let (parent, newest, unreadable) =
         if there { Newest::find(vault, &job.source)? } else { (None, Newest::none(), Vec::new()) };
     let parent = parent.as_ref();
+    if let Some(file) = unreadable.iter().find(|file| file.error.is_unreadable()) {
+        check_answers(vault, snapshot::DIR, &file.error)?;
+    }
     let mut warnings = Few::new(progress);
     unreadable.iter().for_each(|file| warnings.warn(&format!("{}; `verify` says more", file.error)));
     warnings.end("snapshot files that cannot be read");
@@ -44,11 +47,18 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     chosen.retain(|table| !leave_out.contains(table.name.as_str()));
 
     repository::prepare(vault)?;
-    index::mend(vault, job.full_scan || parent.is_none(), progress)?;
+    let tracking = parent.and_then(|parent| parent.tracking.as_ref());
+    let listed = tracking.map_or(&[][..], |tracking| &tracking.index);
+    let mended = index::mend(vault, job.full_scan || parent.is_none(), listed, progress)?;
+    // Where something is known to be lost, all is scanned anyway.
+    let losses = index::losses(vault)?;
+    if let Some(parent) = parent.filter(|parent| mended.lacks_one && parent.trusts(&losses)) {
+        increment::look_for_loss(vault, parent, progress)?;
+    }
     // Only now: what was just found lost must be written again.
     let full_scan = increment::full_scan(vault, parent, job)?;
     if full_scan.is_some() && !job.full_scan && parent.is_some() {
-        index::mend(vault, true, progress)?;
+        index::mend(vault, true, &[], progress)?;
     }
     let increment =
         increment::run(vault, store, parent, &chosen, full_scan.as_deref(), job.compression, progress)?;
@@ -56,7 +66,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     progress.log(Level::Info, &format!("Backup of {:?}: {summary}", job.source));
     let Increment { tables: outcomes, packs, bytes_added } = increment;
     let all_scanned = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Scan(..)));
-    let tracking = parent.and_then(|parent| parent.tracking.as_ref()).filter(|_| !all_scanned);
+    let tracking = tracking.filter(|_| !all_scanned);
     let tables: Vec<_> =
         chosen.iter().zip(outcomes).map(|(table, outcome)| PlannedTable::new(table, outcome)).collect();
     let to_scan: Vec<(u32, &Table)> = (0..)
@@ -90,6 +100,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         full_scan: tracking.map_or(job.time, |tracking| tracking.full_scan),
         increments: tracking.map_or(0, |tracking| tracking.increments.saturating_add(1)),
         losses: index::losses(vault)?,
+        unreadable: mended.unreadable,
         summary: parent.map(|_| summary),
     };
     Ok(Plan {

@@ -61,6 +61,7 @@ pub fn seal(
         full_scan: state.full_scan,
         increments: state.increments,
         losses: state.losses.clone(),
+        index: Vec::new(),
     });
     complete(vault, store, state, &receipts, &tables, (root, tracking), stock, progress)
 }
@@ -130,6 +131,10 @@ pub(super) fn complete(
         add_to_index(vault, packs, &state.folding, progress).place("while the index is written")?;
     }
     advance(progress, "seal", 0, 0)?;
+    let mut tracking = tracking;
+    if let Some(tracking) = &mut tracking {
+        tracking.index = index::begins(vault, &state.unreadable)?;
+    }
 
     let snapshot = Snapshot {
         id: catalog::id(root),

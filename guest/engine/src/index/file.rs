@@ -1,6 +1,7 @@
 //! One index file: packs, then entries sorted by id in blocks that are checked one by one.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::DIR;
@@ -13,7 +14,7 @@ use crate::vault::{Vault, VaultFile};
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: [u8; 8] = *b"SRindex1";
-/// Magic, number of packs, zero, number of entries.
+/// Magic, number of packs, number of files that it replaced, number of entries.
 const HEAD: usize = 24;
 const PACK: usize = 32 + 8 + 4;
 /// An entry of a pack and the number of its pack.
@@ -24,12 +25,18 @@ pub(crate) const PER_BLOCK: usize = 78;
 const BLOCK: usize = PER_BLOCK * ENTRY + CHECKSUM;
 /// Packs that one index file can name: what fits in a head that is read at once.
 const PACKS_MAX: u32 = 1 << 20;
+/// Replaced files that one index file lists.
+const REPLACED_MAX: usize = 1000;
+/// How many bytes of their names.
+const REPLACED: usize = 8;
 
 /// An index file that is open.
 pub(crate) struct IndexFile {
     pub(crate) name: String,
     pub(crate) packs: Vec<Pack>,
     pub(crate) entries: u64,
+    /// How the names of files begin that it replaced, and of those that they had replaced, the latest last.
+    pub(crate) replaced: Vec<u64>,
     file: Box<dyn VaultFile>,
     blocks_at: u64,
     /// All blocks, if they are held.
@@ -54,20 +61,23 @@ impl IndexFile {
             return Err(wrong());
         }
         let packs = fields.u32().ok_or_else(wrong)?;
-        let zero = fields.u32().ok_or_else(wrong)?;
+        let replaced = fields.u32().ok_or_else(wrong)? as usize;
         let entries = fields.u64().ok_or_else(wrong)?;
-        if packs > PACKS_MAX || zero != 0 {
+        if packs > PACKS_MAX || replaced > REPLACED_MAX {
             return Err(wrong());
         }
-        let rest = file.read(HEAD as u64, packs as usize * PACK + CHECKSUM)?;
+        let list_len = packs as usize * PACK + replaced * REPLACED;
+        let rest = file.read(HEAD as u64, list_len + CHECKSUM)?;
         let (list, checksum) = rest.split_last_chunk::<CHECKSUM>().ok_or_else(wrong)?;
-        if list.len() != packs as usize * PACK || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum)
-        {
+        if list.len() != list_len || checksum_of(&[&head, list]) != u64::from_le_bytes(*checksum) {
             return Err(wrong());
         }
         let mut cursor = Cursor(list);
         let packs: Option<Vec<Pack>> = (0..packs).map(|_| decode_pack(&mut cursor)).collect();
         let packs = packs.ok_or_else(wrong)?;
+        let replaced: Option<Vec<u64>> =
+            (0..replaced).map(|_| Some(u64::from_be_bytes(cursor.array()?))).collect();
+        let replaced = replaced.ok_or_else(wrong)?;
         let blocks_at = (HEAD + rest.len()) as u64;
         let blocks = entries.div_ceil(PER_BLOCK as u64);
         let body =
@@ -75,7 +85,8 @@ impl IndexFile {
         if body.and_then(|body| body.checked_add(blocks_at)) != Some(file.len()?) {
             return Err(Error::damaged("the index is cut off"));
         }
-        Ok(Self { name: name.to_owned(), packs, entries, file, blocks_at, held: RefCell::default() })
+        let (name, held) = (name.to_owned(), RefCell::default());
+        Ok(Self { name, packs, entries, replaced, file, blocks_at, held })
     }
 
     pub(crate) fn blocks(&self) -> u64 {
@@ -233,10 +244,33 @@ impl IndexFile {
     }
 }
 
-/// How many bytes an index file of so many packs and entries has.
-pub(crate) fn len_of_file(packs: u64, entries: u64) -> u64 {
+/// How many bytes an index file of so many packs, replaced files and entries has.
+pub(crate) fn len_of_file(packs: u64, replaced: usize, entries: u64) -> u64 {
     let blocks = entries.div_ceil(PER_BLOCK as u64);
-    (HEAD + CHECKSUM) as u64 + packs * PACK as u64 + entries * ENTRY as u64 + blocks * CHECKSUM as u64
+    let head = HEAD + CHECKSUM + replaced.min(REPLACED_MAX) * REPLACED;
+    head as u64 + packs * PACK as u64 + entries * ENTRY as u64 + blocks * CHECKSUM as u64
+}
+
+/// What an index file lists that replaces these: what they list, and themselves. The latest come last.
+pub(crate) fn replaced_by<'n>(
+    files: &[&IndexFile],
+    broken: impl IntoIterator<Item = &'n String>,
+) -> Vec<u64> {
+    let mut files = files.to_vec();
+    // Whoever replaced more is older.
+    files.sort_by_key(|file| (std::cmp::Reverse(file.replaced.len()), &file.name));
+    let mut names: Vec<&String> = broken.into_iter().collect();
+    names.sort_unstable();
+    names.extend(files.iter().map(|file| &file.name));
+    let named = names.into_iter().filter_map(|name| begin_of(name));
+    let listed = files.iter().flat_map(|file| &file.replaced).copied();
+    let mut seen = HashSet::new();
+    listed.chain(named).filter(|name| seen.insert(*name)).collect()
+}
+
+/// How the name of an index file begins, as a number.
+pub(super) fn begin_of(name: &str) -> Option<u64> {
+    Id::from_hex(name).map(|id| id.prefix())
 }
 
 /// Writes an index file from head to end; the name follows from the bytes.
@@ -252,8 +286,14 @@ pub(crate) struct IndexWriter {
 const BUFFER: usize = 1 << 20;
 
 impl IndexWriter {
-    /// Begins with the packs and with how many entries will come.
-    pub(crate) fn new(file: Box<dyn VaultFile>, packs: &[Pack], entries: u64) -> Result<Self> {
+    /// Begins with the packs, with the files that it replaces, of which the latest are listed, and with how many entries
+    /// will come.
+    pub(crate) fn new(
+        file: Box<dyn VaultFile>,
+        packs: &[Pack],
+        replaced: &[u64],
+        entries: u64,
+    ) -> Result<Self> {
         let count = u32::try_from(packs.len()).ok().filter(|packs| *packs <= PACKS_MAX);
         let count = count.ok_or_else(|| {
             Error::new(
@@ -261,16 +301,18 @@ impl IndexWriter {
                 format!("{} packs are more than one index can name", packs.len()),
             )
         })?;
-        let mut head = Vec::with_capacity(HEAD + packs.len() * PACK + CHECKSUM);
+        let replaced = &replaced[replaced.len().saturating_sub(REPLACED_MAX)..];
+        let mut head = Vec::with_capacity(HEAD + packs.len() * PACK + replaced.len() * REPLACED + CHECKSUM);
         head.extend_from_slice(&MAGIC);
         head.extend_from_slice(&count.to_le_bytes());
-        head.extend_from_slice(&[0; 4]);
+        head.extend_from_slice(&(replaced.len() as u32).to_le_bytes());
         head.extend_from_slice(&entries.to_le_bytes());
         for pack in packs {
             head.extend_from_slice(&pack.id.0);
             head.extend_from_slice(&pack.len.to_le_bytes());
             head.extend_from_slice(&pack.objects.to_le_bytes());
         }
+        replaced.iter().for_each(|name| head.extend_from_slice(&name.to_be_bytes()));
         let checksum = checksum_of(&[&head]);
         head.extend_from_slice(&checksum.to_le_bytes());
         let mut key = [0; 32];

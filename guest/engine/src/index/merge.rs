@@ -5,12 +5,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
-use super::file::{IndexFile, IndexWriter, Numbered};
+use super::file::{IndexFile, IndexWriter, Numbered, replaced_by};
 use super::{DIR, losses, names};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
-use crate::vault::Vault;
+use crate::vault::{Vault, is_unreadable};
 
 /// Entries of packs that are sorted in memory at a time.
 const IN_MEMORY: u64 = 1 << 19;
@@ -30,10 +30,14 @@ pub(crate) struct Change {
     pub(crate) bad: HashSet<(Id, Id)>,
     /// Index files, by name, that cannot be trusted: taken away at the end.
     pub(crate) broken: HashSet<String>,
+    /// Index files, by name, that cannot be read: they stay as they are.
+    pub(crate) unreadable: HashSet<String>,
     /// Index files, by name, that become one with what comes.
     pub(crate) together: HashSet<String>,
     /// All becomes one file.
     pub(crate) whole: bool,
+    /// How often the new file would have had the name of one that cannot be read.
+    pub(crate) taken: u64,
 }
 
 /// Changes the index.
@@ -46,14 +50,29 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
     loop {
         match try_update(vault, &change) {
             Err(Failed::File(file, wrong)) => {
+                // It cannot be replaced, so it must not go on saying what is not so.
+                let says_wrong = |pack: &Pack| {
+                    change.lost.contains(&pack.id) || change.bad.iter().any(|(_, bad)| *bad == pack.id)
+                };
+                if wrong.is_unreadable() && file.packs.iter().any(says_wrong) {
+                    let what = "it names objects that are lost, and has to be replaced: move it away, nothing is lost with it";
+                    return Err(Error::new(wrong.code, format!("{wrong}; {what}")));
+                }
                 // What the damaged file said comes from its packs instead.
                 let named = file.packs.iter().map(|pack| pack.id);
                 change.packs.extend(named.filter(|id| !change.lost.contains(id)));
+                if wrong.is_unreadable() {
+                    if !change.unreadable.insert(file.name) {
+                        return Err(wrong);
+                    }
+                    continue;
+                }
                 if !change.broken.insert(file.name) {
                     return Err(wrong);
                 }
                 losses::note(vault)?;
             }
+            Err(Failed::Taken) => change.taken += 1,
             Err(Failed::Run(e)) => return Err(e),
             Ok(()) => return Ok(()),
         }
@@ -63,6 +82,8 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
 enum Failed {
     /// This index file is damaged.
     File(Box<IndexFile>, crate::Error),
+    /// The new file would take the place of one that cannot be read.
+    Taken,
     Run(crate::Error),
 }
 
@@ -73,7 +94,8 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, gone: _, bad: _, broken, together: chosen, whole } = change;
+    let Change { packs, needed, lost, gone: _, bad: _, broken, unreadable, together: chosen, whole, taken } =
+        change;
     // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
     let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
@@ -88,19 +110,24 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
                 // What is not in it any more is written again if it is needed.
                 Ok((pack, _)) if pack.objects == 0 => continue,
                 Ok(found) => known.push(found),
-                Err(e) if e.code == Code::NotFound => continue,
+                Err(e) if e.code == Code::NotFound || e.is_unreadable() => continue,
                 Err(e) => return Err(e.into()),
             }
         }
         waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
-            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, change)?);
+            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, &[], change)?);
             waiting = 0;
         }
     }
     let mut files = Vec::new();
-    for name in names(vault)?.into_iter().filter(|name| fresh.contains(name) || !broken.contains(name)) {
-        files.push(IndexFile::open(vault, &name)?);
+    let counts = |name: &String| !broken.contains(name) && !unreadable.contains(name);
+    for name in names(vault)?.into_iter().filter(|name| fresh.contains(name) || counts(name)) {
+        match IndexFile::open(vault, &name) {
+            // It is left to whoever finds it damaged again.
+            Err(e) if e.is_spoilt() => {}
+            file => files.push(file?),
+        }
     }
     // What is said of a lost pack is dropped.
     let lame = |file: &IndexFile| {
@@ -110,13 +137,23 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         files.into_iter().filter(|file| *whole || lame(file) || chosen.contains(&file.name)).collect();
     let replaced: Vec<String> =
         together.iter().map(|file| file.name.clone()).chain(broken.iter().cloned()).collect();
+    // What this run wrote on the way no snapshot knows of.
+    let old: Vec<&IndexFile> = together.iter().filter(|file| !fresh.contains(&file.name)).collect();
+    let mut listed = replaced_by(&old, broken);
+    // No file is called so, and this one is called otherwise by it.
+    listed.extend(1..=*taken);
     let new = if known.is_empty() && together.is_empty() {
         None
     } else {
-        write(vault, known, together, &fresh, change)?
+        write(vault, known, together, &fresh, &listed, change)?
     };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
+        // It was found damaged, but what cannot be read stays.
+        match IndexFile::open(vault, name) {
+            Err(e) if broken.contains(name) && e.is_unreadable() => return Err(e.into()),
+            _ => {}
+        }
         match vault.remove(&format!("{DIR}/{name}")) {
             Ok(()) => removed = true,
             Err(e) if e.code == Code::NotFound => {}
@@ -161,6 +198,7 @@ fn write(
     packs: Vec<(Pack, Vec<Entry>)>,
     files: Vec<IndexFile>,
     fresh: &HashSet<String>,
+    replaced: &[u64],
     Change { lost, bad, needed, .. }: &Change,
 ) -> Result<Option<String>, Failed> {
     let holds = |file: &IndexFile, pack: &Pack| fresh.contains(&file.name) || !lost.contains(&pack.id);
@@ -203,7 +241,7 @@ fn write(
         }
         !bad
     };
-    let (sources, count) = merge(open(&packs, files), note, |_, _| true, |_, _| Ok(()))?;
+    let (sources, count) = merge(open(&packs, files), note, |_, _| Worth::Sound, |_, _| Ok(()))?;
     // Of packs of which it has nothing to say it says just that: their lists are not to be believed.
     if all.is_empty() {
         return Ok(None);
@@ -225,15 +263,22 @@ fn write(
         let objects = &mut counted[pack as usize].objects;
         *objects = objects.saturating_sub(1);
     }
-    // What this run wrote was checked as it was written; what cannot be read now may be sound.
+    // What this run wrote was checked as it was written; what cannot be read may be sound, and is better than nothing.
     let sound = |entry: &Entry, pack: u32| {
         let id = all[pack as usize].id;
-        needed.contains(&id) || !matches!(pack::stored(vault, id, entry), Ok(None))
+        if needed.contains(&id) {
+            return Worth::Sound;
+        }
+        match pack::stored(vault, id, entry) {
+            Ok(Some(_)) => Worth::Sound,
+            Err(_) => Worth::Unknown,
+            Ok(None) => Worth::Nothing,
+        }
     };
     let counts = |entry: &Entry, pack: u32| !is_bad(entry, pack);
     let file = vault.create(&path)?;
     let written = || -> Result<Id, Failed> {
-        let mut writer = IndexWriter::new(file, &counted, count)?;
+        let mut writer = IndexWriter::new(file, &counted, replaced, count)?;
         merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
         Ok(writer.finish()?)
     };
@@ -242,7 +287,11 @@ fn write(
         let _ = vault.remove(&path);
     })?;
     let name = name.hex();
-    vault.rename(&path, &format!("{DIR}/{name}"))?;
+    let named = format!("{DIR}/{name}");
+    if names(vault)?.contains(&name) && is_unreadable(vault, &named) {
+        return Err(Failed::Taken);
+    }
+    vault.rename(&path, &named)?;
     vault.sync_dir(DIR)?;
     Ok(Some(name))
 }
@@ -252,7 +301,7 @@ fn write(
 fn merge(
     mut sources: Vec<Source>,
     mut counts: impl FnMut(&Entry, u32) -> bool,
-    mut sound: impl FnMut(&Entry, u32) -> bool,
+    mut sound: impl FnMut(&Entry, u32) -> Worth,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
     let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());
@@ -295,19 +344,34 @@ fn merge(
 
 /// Of several places of an object the sound one where it has the least depth, for whatever may rest on another may rest on
 /// it; of those that are alike the first.
-fn best(places: &mut [Numbered], sound: &mut impl FnMut(&Entry, u32) -> bool) -> Numbered {
+fn best(places: &mut [Numbered], sound: &mut impl FnMut(&Entry, u32) -> Worth) -> Numbered {
     if places.len() > 1 {
         places.sort_by_key(|(entry, _)| entry.mark.depth());
-        if let Some(sound) = places.iter().find(|(entry, pack)| sound(entry, *pack)) {
-            return *sound;
+        let mut unknown = None;
+        for place in places.iter() {
+            match sound(&place.0, place.1) {
+                Worth::Sound => return *place,
+                Worth::Unknown => unknown = unknown.or(Some(*place)),
+                Worth::Nothing => {}
+            }
+        }
+        if let Some(unknown) = unknown {
+            return unknown;
         }
     }
     places[0]
 }
 
+/// What a place of an object is worth.
+enum Worth {
+    Sound,
+    Unknown,
+    Nothing,
+}
+
 fn failed(source: Source, e: crate::Error) -> Failed {
     match source {
-        Source::File { file, .. } if e.code == Code::Damaged => Failed::File(file, e),
+        Source::File { file, .. } if e.is_spoilt() => Failed::File(file, e),
         _ => Failed::Run(e),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use block::Block;
 pub(crate) use directory::Directory;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use file::IndexWriter;
-pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file};
+pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file, replaced_by};
 pub(crate) use losses::{mark as losses, note as note_loss};
 pub(crate) use mend::{make_durable, mend};
 pub(crate) use merge::{Change, update};
@@ -27,7 +27,7 @@ pub(crate) use merge::{Change, update};
 use hot::Hot;
 
 use crate::delta::Mark;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
 use crate::vault::Vault;
@@ -78,7 +78,7 @@ pub(crate) struct Index<'a> {
     /// Files, by number, in which something was found damaged.
     broken: RefCell<HashSet<usize>>,
     /// What is wrong with files that could not be opened.
-    damage: Vec<(String, String)>,
+    damage: Vec<(String, Error)>,
     hot: RefCell<Hot>,
     blocks: RefCell<Vec<Option<(usize, u64, Block)>>>,
     /// How many blocks of each file were read, and how many bytes are held.
@@ -104,12 +104,21 @@ impl<'a> Index<'a> {
 
     fn try_open(vault: &'a dyn Vault, tries: u32) -> Result<Self> {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
-        for name in names(vault)? {
-            match IndexFile::open(vault, &name) {
+        let names = match names(vault) {
+            Err(e) if e.is_unreadable() => {
+                damage.push((DIR.to_owned(), e));
+                Vec::new()
+            }
+            names => names?,
+        };
+        for name in names {
+            let open = || IndexFile::open(vault, &name);
+            // Once more, should it have been an accident.
+            match open().or_else(|e| if e.is_unreadable() { open() } else { Err(e) }) {
                 Ok(file) => files.push(Rc::new(file)),
                 // Another run has merged it into a new one, which holds the same.
                 Err(e) if e.code == Code::NotFound && tries > 0 => return Self::try_open(vault, tries - 1),
-                Err(e) if e.code == Code::Damaged => damage.push((format!("{DIR}/{name}"), e.message)),
+                Err(e) if e.is_spoilt() => damage.push((format!("{DIR}/{name}"), e)),
                 Err(e) => return Err(e),
             }
         }
@@ -153,8 +162,30 @@ impl<'a> Index<'a> {
     }
 
     /// Files that cannot be read, and why.
-    pub(crate) fn damage(&self) -> &[(String, String)] {
+    pub(crate) fn damage(&self) -> &[(String, Error)] {
         &self.damage
+    }
+
+    /// Fails if the files of the index cannot even be listed: a reader does without them, whoever writes stops.
+    pub(crate) fn must_be_listed(&self) -> Result<()> {
+        match self.damage.iter().find(|(file, _)| file == DIR) {
+            Some((_, wrong)) => Err(wrong.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether one of these files, by how their names begin, is gone, and no other says that it replaced it.
+    pub(crate) fn lacks_one_of(&self, listed: &[u64]) -> bool {
+        let mut missing: HashSet<u64> = listed.iter().copied().collect();
+        for file in &self.files {
+            file::begin_of(&file.name).map(|name| missing.remove(&name));
+        }
+        if !missing.is_empty() {
+            for name in self.files.iter().flat_map(|file| &file.replaced) {
+                missing.remove(name);
+            }
+        }
+        !missing.is_empty()
     }
 
     /// Whether it knows of no object at all.
@@ -181,11 +212,9 @@ impl<'a> Index<'a> {
     pub(crate) fn check(&mut self) -> Result<()> {
         let mut sound = Vec::new();
         for file in self.files.drain(..) {
-            match file.check() {
+            match file.check().or_else(|e| if e.is_unreadable() { file.check() } else { Err(e) }) {
                 Ok(()) => sound.push(file),
-                Err(e) if e.code == Code::Damaged => {
-                    self.damage.push((format!("{DIR}/{}", file.name), e.message))
-                }
+                Err(e) if e.is_spoilt() => self.damage.push((format!("{DIR}/{}", file.name), e)),
                 Err(e) => return Err(e),
             }
         }
@@ -214,7 +243,7 @@ impl<'a> Index<'a> {
                     let found = entries.binary_search_by(|entry| entry.id.cmp(id));
                     all.extend(found.ok().map(|at| entries[at].in_pack(*pack)));
                 }
-                Err(e) if e.code == Code::NotFound => {}
+                Err(e) if e.code == Code::NotFound || e.is_unreadable() => {}
                 Err(e) => return Err(e),
             }
         }
@@ -276,7 +305,7 @@ impl<'a> Index<'a> {
                     let like = pack::like(&entries, &mark.base()).iter();
                     all.extend(like.map(|entry| (entry.id, entry.in_pack(*pack))));
                 }
-                Err(e) if e.code == Code::NotFound => {}
+                Err(e) if e.code == Code::NotFound || e.is_unreadable() => {}
                 Err(e) => return Err(e),
             }
         }
@@ -369,7 +398,7 @@ impl<'a> Index<'a> {
         }
         match said {
             Ok(said) => Ok(Some(said)),
-            Err(e) if e.code == Code::Damaged => {
+            Err(e) if e.is_spoilt() => {
                 self.broken.borrow_mut().insert(number);
                 *self.loose.borrow_mut() = None;
                 Ok(None)
@@ -424,7 +453,7 @@ impl<'a> Index<'a> {
             }
             let entries = match pack::entries_or_salvage(self.vault, *pack) {
                 Ok((_, entries)) => self.hot.borrow_mut().keep(*pack, entries),
-                Err(e) if e.code == Code::NotFound => continue,
+                Err(e) if e.code == Code::NotFound || e.is_unreadable() => continue,
                 Err(e) => return Err(e),
             };
             if let Some(entry) = hot::find(&entries, id).filter(|entry| entry.mark.depth() < depth) {
@@ -442,7 +471,11 @@ impl<'a> Index<'a> {
         let broken = self.broken.borrow();
         let sound = self.files.iter().enumerate().filter(|(number, _)| !broken.contains(number));
         let named: HashSet<Id> = sound.flat_map(|(_, file)| &file.packs).map(|pack| pack.id).collect();
-        let there = self.vault.list(pack::DIR)?;
+        // Whoever writes has listed them before.
+        let there = match self.vault.list(pack::DIR) {
+            Err(e) if e.is_unreadable() => Vec::new(),
+            there => there?,
+        };
         let loose =
             there.iter().filter_map(|name| Id::from_hex(name)).filter(|id| !named.contains(id)).collect();
         let loose = Rc::new(loose);
@@ -459,10 +492,10 @@ impl Entry {
 
 /// An index file of one object, and its name, for the vectors of the format.
 #[cfg(test)]
-pub(crate) fn file_of_one(pack: Pack, entry: Entry) -> (Vec<u8>, Id) {
+pub(crate) fn file_of_one(pack: Pack, entry: Entry, replaced: &[u64]) -> (Vec<u8>, Id) {
     let vault = crate::testing::MemoryVault::default();
     let file = vault.create("file").expect("an empty vault takes a file");
-    let mut writer = file::IndexWriter::new(file, &[pack], 1).expect("one pack is not too many");
+    let mut writer = file::IndexWriter::new(file, &[pack], replaced, 1).expect("one pack is not too many");
     writer.push(&entry, 0).expect("memory takes everything");
     let name = writer.finish().expect("memory takes everything");
     (vault.get("file").unwrap_or_default(), name)
@@ -471,6 +504,13 @@ pub(crate) fn file_of_one(pack: Pack, entry: Entry) -> (Vec<u8>, Id) {
 /// Bytes of all index files.
 pub(crate) fn bytes(vault: &dyn Vault) -> Result<u64> {
     names(vault)?.iter().try_fold(0, |bytes, name| Ok(bytes + vault.len(&format!("{DIR}/{name}"))?))
+}
+
+/// How the names of the index files begin, but for these.
+pub(crate) fn begins(vault: &dyn Vault, without: &[u64]) -> Result<Vec<u64>> {
+    let all = names(vault)?;
+    let begins = all.iter().filter_map(|name| file::begin_of(name));
+    Ok(begins.filter(|name| !without.contains(name)).collect())
 }
 
 /// The names of the index files, whether they can be read or not.

@@ -136,8 +136,11 @@ pub(crate) fn entries_or_salvage(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec
     let path = path(id);
     let file = vault.open(&path)?;
     match read_entries(file.as_ref(), id) {
-        Err(e) if e.code == Code::Damaged => {
+        Err(e) if e.is_spoilt() => {
             let entries = salvage(file.as_ref()).place(&path)?.entries;
+            if entries.is_empty() && e.is_unreadable() {
+                return Err(e.at(path));
+            }
             Ok((Pack { id, len: file.len()?, objects: entries.len() as u32 }, entries))
         }
         read => read.place(&path),
@@ -148,7 +151,7 @@ pub(crate) fn entries_or_salvage(vault: &dyn Vault, id: Id) -> Result<(Pack, Vec
 pub(crate) struct Salvaged {
     /// Each id once, sorted.
     pub(crate) entries: Vec<Entry>,
-    /// All of the file was gone through.
+    /// All of the file was gone through, and could be read.
     pub(crate) complete: bool,
     /// There are objects that only a later version can read.
     pub(crate) newer: bool,
@@ -160,14 +163,14 @@ pub(crate) fn salvage(file: &dyn VaultFile) -> Result<Salvaged> {
     let len = file.len()?;
     let mut found = BTreeMap::new();
     let (mut at, mut window_at, mut window) = (0u64, 0u64, Vec::new());
-    let mut newer = false;
+    let (mut newer, mut holes) = (false, 0);
     while let Ok(offset) = u32::try_from(at)
         && at < len
         && found.len() < OBJECTS_MAX
     {
         let mut ahead = usize::try_from(at - window_at).unwrap_or(usize::MAX);
         if window.len().saturating_sub(ahead) < OBJECT_MAX && window_at + (window.len() as u64) < len {
-            window = file.read(at, 2 * OBJECT_MAX)?;
+            window = read_around(file, at, 2 * OBJECT_MAX, &mut holes)?;
             (window_at, ahead) = (at, 0);
         }
         let rest = window.get(ahead..).unwrap_or_default();
@@ -188,7 +191,36 @@ pub(crate) fn salvage(file: &dyn VaultFile) -> Result<Salvaged> {
             }
         };
     }
-    Ok(Salvaged { entries: found.into_values().collect(), complete: at >= len, newer })
+    Ok(Salvaged { entries: found.into_values().collect(), complete: at >= len && holes == 0, newer })
+}
+
+/// Reads what can be read. What cannot be is zeros, and counted; where much cannot be, in ever larger steps, for a disk may
+/// take seconds for each.
+fn read_around(file: &dyn VaultFile, at: u64, len: usize, holes: &mut u32) -> Result<Vec<u8>> {
+    const SECTOR: u64 = 512;
+    const STEP_MAX: u64 = 1 << 20;
+    match file.read(at, len) {
+        Err(e) if e.is_unreadable() => {}
+        read => return read,
+    }
+    let (mut bytes, end) = (Vec::new(), file.len()?.min(at + len as u64));
+    let (mut here, mut step) = (at, SECTOR);
+    while here < end {
+        let next = ((here + step) / SECTOR * SECTOR).min(end);
+        match file.read(here, (next - here) as usize) {
+            Err(e) if e.is_unreadable() => {
+                *holes += 1;
+                step = (2 * step).min(STEP_MAX);
+            }
+            read => {
+                bytes.extend(read?);
+                step = SECTOR;
+            }
+        }
+        bytes.resize((next - at) as usize, 0);
+        here = next;
+    }
+    Ok(bytes)
 }
 
 fn read_entries(file: &dyn VaultFile, id: Id) -> Result<(Pack, Vec<Entry>)> {

@@ -1,9 +1,9 @@
 //! Whether the name of a new pack is that of a file that must stay.
 
-use super::{Entry, path, read_entries, salvage};
+use super::{DIR, Entry, path, read_entries, salvage};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
-use crate::vault::Vault;
+use crate::vault::{Vault, is_unreadable};
 
 /// Whether a file of this name holds anything that a new pack with these entries, sorted, lacks.
 ///
@@ -13,11 +13,18 @@ pub(super) fn holds_more(vault: &dyn Vault, id: Id, entries: &[Entry]) -> Result
     let path = path(id);
     let file = match vault.open(&path) {
         Err(e) if e.code == Code::NotFound => return Ok(false),
+        // It is there, or nothing can be opened at all.
+        Err(e) if e.is_unreadable() => {
+            let listed = vault.list(DIR)?.contains(&id.hex());
+            return if listed { Ok(true) } else { Err(e) };
+        }
         file => file?,
     };
     match read_entries(file.as_ref(), id) {
-        Ok(_) => return Ok(false),
+        Ok(_) => return Ok(is_unreadable(vault, &path)),
         Err(e) if e.code == Code::Damaged => {}
+        // What it holds is not known.
+        Err(e) if e.is_unreadable() => return Ok(true),
         Err(e) => return Err(e.at(path)),
     }
     let there = salvage(file.as_ref()).place(&path)?;

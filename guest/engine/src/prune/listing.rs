@@ -67,6 +67,8 @@ pub(crate) struct Listings {
     pub(crate) lost: HashSet<Id>,
     /// Index files, by name, that cannot be trusted, and all index files.
     pub(crate) broken: HashSet<String>,
+    /// Files that cannot be read, and why: they are in none of the above but `lost`.
+    pub(crate) unreadable: Vec<(String, Error)>,
     cache: RefCell<Vec<Option<(usize, u64, Block)>>>,
 }
 
@@ -74,8 +76,12 @@ impl Listings {
     /// All that is there; `None` if the index names too little of it to list the rest within bounds.
     fn try_open(vault: &dyn Vault) -> Result<Option<Self>> {
         let mut index = Index::open(vault)?;
+        index.must_be_listed()?;
         index.check()?;
-        let broken = index.damage().iter().filter_map(|(file, _)| Some(file.rsplit_once('/')?.1.to_owned()));
+        let (away, wrong): (Vec<_>, Vec<_>) =
+            index.damage().iter().cloned().partition(|(_, wrong)| wrong.is_unreadable());
+        let mut unreadable = away;
+        let broken = wrong.iter().filter_map(|(file, _)| Some(file.rsplit_once('/')?.1.to_owned()));
         let broken = broken.collect();
         let mut packs: Vec<Held> = Vec::new();
         let mut numbers: HashMap<Id, u32> = HashMap::new();
@@ -93,6 +99,7 @@ impl Listings {
                         let len = match vault.len(&pack.path()) {
                             Ok(len) => Some(len),
                             Err(e) if e.code == Code::NotFound => None,
+                            Err(e) if e.is_unreadable() => None,
                             Err(e) => return Err(e),
                         };
                         lengths.insert(pack.id, len);
@@ -117,9 +124,13 @@ impl Listings {
         loose.sort_unstable();
         let mut held = 0;
         for id in loose {
-            let whole = !matches!(pack::entries(vault, id), Err(e) if e.code == Code::Damaged);
+            let whole = !pack::entries(vault, id).is_err_and(|e| e.is_spoilt());
             let (pack, entries) = match pack::entries_or_salvage(vault, id) {
                 Err(e) if e.code == Code::NotFound => continue,
+                Err(e) if e.is_unreadable() => {
+                    unreadable.push((pack::path(id), e));
+                    continue;
+                }
                 read => read?,
             };
             held += entries.len();
@@ -130,7 +141,7 @@ impl Listings {
             packs.push(Held { pack, named: false, whole });
         }
         let cache = RefCell::new(vec![None; CACHED_BLOCKS]);
-        Ok(Some(Self { listings, directory, packs, lost, broken, cache }))
+        Ok(Some(Self { listings, directory, packs, lost, broken, unreadable, cache }))
     }
 
     /// All that is there. An index that lacks too much is first brought up to date; a dry run cannot do that, and `unknown`
@@ -143,7 +154,7 @@ impl Listings {
     ) -> Result<Self> {
         let mut opened = Self::try_open(vault)?;
         if opened.is_none() && !dry_run {
-            index::mend(vault, true, progress)?;
+            index::mend(vault, true, &[], progress)?;
             opened = Self::try_open(vault)?;
         }
         opened.ok_or_else(|| Error::new(Code::Unsupported, unknown))
@@ -156,6 +167,15 @@ impl Listings {
             Listing::Loose { .. } => None,
         });
         Objects::over(vault, Index::of(vault, files.collect(), self.directory.clone()))
+    }
+
+    /// How many files a new index file lists that replaces all that are there.
+    pub(crate) fn replaced(&self) -> usize {
+        let files = self.listings.iter().filter_map(|listing| match listing {
+            Listing::File { file, .. } => Some(file.as_ref()),
+            Listing::Loose { .. } => None,
+        });
+        index::replaced_by(&files.collect::<Vec<_>>(), &self.broken).len()
     }
 
     /// How many entries each listing has.

@@ -37,6 +37,8 @@ pub struct Prune {
     pub max_unused: u32,
     /// Only says what would come of it. All that would be moved is read and checked, nothing is written.
     pub dry_run: bool,
+    /// Also if there is no snapshot, so that all packs go.
+    pub allow_empty: bool,
 }
 
 /// What came, or would come, of it.
@@ -97,11 +99,18 @@ fn pass(
 ) -> Result<Step> {
     let snapshots = readable_snapshots(vault)?;
     pruned.snapshots = snapshots.len() as u32;
+    if snapshots.is_empty() && !options.allow_empty {
+        refuse_empty(vault)?;
+    }
     let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
+    if let Some((path, wrong)) = listings.unreadable.first() {
+        let what = "what it holds is not known, so nothing was removed: make it readable, or move it away";
+        return Err(Error::new(wrong.code, format!("{path}: {wrong}; {what}")));
+    }
     let objects = listings.objects(vault);
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
     if !marked.damage.is_empty() {
-        return Err(refuse(vault, options.dry_run, marked));
+        return Err(refuse(vault, options.dry_run, &snapshots, marked));
     }
     let plan = plan::make(&listings, &marked.needed, options.max_unused, progress)?;
     let mut run = Run {
@@ -117,13 +126,15 @@ fn pass(
         gone: HashSet::new(),
         written: Vec::new(),
         settled: false,
+        indexes: 0,
         pruned,
     };
     let mut unfinished = repository::unfinished(vault)?;
     if snapshots.is_empty() {
         // What says which one is the newest.
         let path = snapshot::newest_path();
-        unfinished.extend(vault.len(&path).ok().map(|len| (path, len)));
+        let hint = vault.open(&path).and_then(|file| file.read(0, 1)).and_then(|_| vault.len(&path));
+        unfinished.extend(hint.ok().map(|len| (path, len)));
     }
     if !options.dry_run {
         // What is seen must last before anything is built on it: whoever was here before may have been stopped halfway.
@@ -165,19 +176,31 @@ fn readable_snapshots(vault: &dyn Vault) -> Result<Vec<Snapshot>> {
     Err(Error::new(first.error.code, message))
 }
 
+/// Without any snapshot all packs would go: somebody's snapshot files may be gone, and could be brought back.
+fn refuse_empty(vault: &dyn Vault) -> Result<()> {
+    let packs = vault.list(pack::DIR)?.iter().filter_map(|name| Id::from_hex(name)).collect::<Vec<_>>();
+    if packs.is_empty() {
+        return Ok(());
+    }
+    let bytes = packs.iter().try_fold(0, |bytes, pack| Ok(bytes + vault.len(&pack::path(*pack))?))?;
+    let message = format!(
+        "there is no snapshot, so all {} pack(s) with {bytes} bytes would be removed; nothing was. If snapshot files are \
+         missing, bring them back; if all of it is to go, allow it with --allow-empty",
+        packs.len()
+    );
+    Err(Error::invalid(message))
+}
+
 const UNKNOWN: &str = "the index lacks too many packs to say beforehand what a prune would do; a backup or a prune that is no dry run brings it \
      up to date";
 
 /// Something that a snapshot needs is missing or damaged: nothing is removed. What was found damaged counts as absent
-/// from now on, so that the next backup writes it again.
-fn refuse(vault: &dyn Vault, dry_run: bool, marked: Marked) -> Error {
-    let snapshots: HashSet<&String> = marked.damage.iter().map(|(snapshot, _)| snapshot).collect();
+/// from now on, so that the next backup writes it again; and that something is lost is noted, so that no backup builds on it.
+fn refuse(vault: &dyn Vault, dry_run: bool, snapshots: &[Snapshot], marked: Marked) -> Error {
+    let hurt: HashSet<&String> = marked.damage.iter().map(|(snapshot, _)| snapshot).collect();
     let more = marked.damage.len() as u64 - 1 + marked.more_damage;
-    let more = if more > 0 {
-        format!(", and {more} more in {} snapshot(s)", snapshots.len())
-    } else {
-        String::new()
-    };
+    let more =
+        if more > 0 { format!(", and {more} more in {} snapshot(s)", hurt.len()) } else { String::new() };
     let Some((snapshot, what)) = marked.damage.first() else {
         return Error::damaged("a snapshot is damaged");
     };
@@ -185,11 +208,17 @@ fn refuse(vault: &dyn Vault, dry_run: bool, marked: Marked) -> Error {
         "snapshot {snapshot:?} is damaged: {what}{more}; nothing was removed, because what lies below cannot be known. A \
          backup writes again what the database still holds; otherwise forget the damaged snapshots, which `verify` lists"
     );
-    if !dry_run && !marked.bad.is_empty() {
-        let change = Change { bad: marked.bad, whole: true, ..Change::default() };
-        if let Err(e) = index::update(vault, change) {
-            message.push_str(&format!(". The damage could not be noted in the index ({e})"));
+    let note = || -> Result<()> {
+        if !marked.bad.is_empty() {
+            return index::update(vault, Change { bad: marked.bad, whole: true, ..Change::default() });
         }
+        let losses = index::losses(vault)?;
+        let is_hurt = |snapshot: &&Snapshot| marked.more_damage > 0 || hurt.contains(&snapshot.name);
+        let trusted = snapshots.iter().filter(is_hurt).any(|snapshot| snapshot.trusts(&losses));
+        if trusted { index::note_loss(vault) } else { Ok(()) }
+    };
+    if !dry_run && let Err(e) = note() {
+        message.push_str(&format!(". The damage could not be noted in the index ({e})"));
     }
     Error::damaged(message)
 }
@@ -213,6 +242,8 @@ struct Run<'a> {
     bad: HashSet<(Id, Id)>,
     /// The index was brought up to date with all that is listed.
     settled: bool,
+    /// How often the index was written.
+    indexes: usize,
     pruned: &'a mut Pruned,
 }
 
@@ -224,6 +255,13 @@ impl Run<'_> {
     /// Removes packs of which nothing is needed.
     fn drop_dead(&mut self) -> Result<Step> {
         let sifted = Sifted { gone: self.numbers(Fate::Drop).collect(), ..Sifted::default() };
+        for number in &sifted.gone {
+            // They go for what the index says of them; what cannot be read stays.
+            match pack::entries(self.vault, self.listings.packs[*number].pack.id) {
+                Err(e) if e.is_unreadable() => return Err(e),
+                _ => {}
+            }
+        }
         self.settle(sifted, &[], false)
     }
 
@@ -302,11 +340,12 @@ impl Run<'_> {
         self.bad.extend(sifted.bad.drain());
         self.gone.extend(&sifted.gone);
         self.written.extend(written);
-        if self.dry_run || (nothing && (self.settled || !last)) {
+        if nothing && (self.settled || !last) {
             return Ok(Step::Next);
         }
         self.settled = true;
-        self.carry_out(&sifted.gone, written)
+        self.indexes += usize::from(self.index_changes());
+        if self.dry_run { Ok(Step::Next) } else { self.carry_out(&sifted.gone, written) }
     }
 
     fn sift(&self, numbers: &[usize], sifted: &mut Sifted) -> Result<Vec<Pack>> {
@@ -433,7 +472,9 @@ impl Run<'_> {
             let packs = self.listings.packs.len() - self.gone.len() + self.written.len();
             after -= index::bytes(self.vault)?;
             if packs > 0 {
-                after += index::len_of_file(packs as u64, entries);
+                // Each of them replaces the one before it.
+                let replaced = self.listings.replaced() + self.indexes.saturating_sub(1);
+                after += index::len_of_file(packs as u64, replaced, entries);
             }
         }
         Ok(after)

@@ -52,7 +52,11 @@ impl Sieve<'_, '_> {
     pub(super) fn sift(&self, number: usize, into: &mut Packer<'_>, sifted: &mut Sifted) -> Result<()> {
         super::advance(self.progress, "prune", 0)?;
         let id = self.listings.packs[number].pack.id;
-        let (_, entries) = pack::entries_or_salvage(self.vault, id)?;
+        let (_, entries) = match pack::entries(self.vault, id) {
+            // It stays, whatever of it comes back.
+            Err(e) if e.code == Code::Damaged => pack::entries_or_salvage(self.vault, id)?,
+            entries => entries?,
+        };
         let mut wanted: Vec<Entry> = Vec::new();
         let mut counted_here = 0;
         let mut all = true;

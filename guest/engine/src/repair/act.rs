@@ -132,6 +132,7 @@ impl Act<'_> {
             || !listings.lost.is_empty()
             || !self.places.listings.broken.is_empty()
             || !self.found.rotten.is_empty()
+            || !self.found.unread.is_empty()
             || packs.into_iter().any(differs)
     }
 
@@ -150,13 +151,17 @@ impl Act<'_> {
             let list = list.iter().filter(|entry| dead.contains(&(entry.id, entry.mark)));
             bad.extend(list.map(|entry| (entry.id, pack)));
         }
+        let is_away = |name: &String| {
+            let path = format!("{}/{name}", index::DIR);
+            self.places.listings.unreadable.iter().any(|(away, _)| *away == path)
+        };
         // Also where it is not known what there was.
         index::note_loss(self.vault)?;
         let change = Change {
             packs: self.sound().map(|number| self.pack(number).id).collect(),
             needed: written.iter().map(|pack| pack.id).collect(),
             bad,
-            broken: index::files(self.vault)?.into_iter().collect(),
+            broken: index::files(self.vault)?.into_iter().filter(|name| !is_away(name)).collect(),
             whole: true,
             ..Change::default()
         };
@@ -187,8 +192,11 @@ impl Act<'_> {
                     (true, false) => "nothing in it comes back; the index names it no more".to_owned(),
                     (false, false) => continue,
                 },
+                // Nothing is done with it.
+                Is::Pack(number) if copied == 0 && !spare && !listings.packs[number].named => continue,
                 Is::Pack(number) => {
                     let wrong = match self.places.states[number] {
+                        _ if self.found.hidden.contains_key(&number) => "its list of objects cannot be read",
                         State::Riddled => "too much in it is not what was written",
                         _ => "its list of objects is not what was written",
                     };
@@ -228,7 +236,12 @@ impl Act<'_> {
         for id in lost {
             let there = listings.packs.iter().position(|held| held.pack.id == *id);
             match there.map(|number| self.places.states[number]) {
-                None => notes.push(Note::new(pack::path(*id), "it is gone; the index names it no more")),
+                None => {
+                    let path = pack::path(*id);
+                    let away = listings.unreadable.iter().any(|(away, _)| *away == path);
+                    let wrong = if away { "it cannot be read" } else { "it is gone" };
+                    notes.push(Note::new(path, format!("{wrong}; the index names it no more")));
+                }
                 Some(State::Sound) => notes.push(Note::new(
                     pack::path(*id),
                     "it has another length than the index says; the index says it right",
@@ -243,11 +256,13 @@ impl Act<'_> {
                 }
             }
         }
-        for (number, objects) in &self.found.rotten {
-            if self.places.states[*number] == State::Sound {
-                let what =
-                    format!("{objects} object(s) in it are not what was written; the index leaves them out");
-                notes.push(Note::new(self.pack(*number).path(), what));
+        let (rotten, unread) = (&self.found.rotten, &self.found.unread);
+        for (found, wrong) in [(rotten, "are not what was written"), (unread, "cannot be read")] {
+            for (number, objects) in found {
+                if self.places.states[*number] == State::Sound {
+                    let what = format!("{objects} object(s) in it {wrong}; the index leaves them out");
+                    notes.push(Note::new(self.pack(*number).path(), what));
+                }
             }
         }
         let unnamed = listings.packs.iter().zip(&self.places.states);

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::places::{Places, State};
 use super::{Note, advance, newer};
-use crate::error::{Code, Place, Result};
+use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
 use crate::index;
 use crate::object::{self, Stored};
 use crate::pack::{self, Entry, Salvaged};
 use crate::progress::Progress;
 use crate::prune::sift::{end_of, run_of};
-use crate::snapshot::{Unreadable, diagnosis};
-use crate::vault::{Vault, VaultFile};
+use crate::snapshot::{self, Unreadable, diagnosis};
+use crate::vault::{Vault, VaultFile, check_answers};
 
 /// A file that is no sound pack, and may hold objects all the same.
 pub(super) struct Spoilt {
@@ -41,6 +41,10 @@ pub(super) struct Found {
     pub(super) spoilt: Vec<Spoilt>,
     /// What stands where index files are and is a snapshot file: it gets another name, or a backup would remove it.
     pub(super) aside: Vec<String>,
+    /// Of packs that stay, how many objects cannot be read that the index says to be there.
+    pub(super) unread: BTreeMap<usize, u64>,
+    /// Packs, by number, whose lists cannot be read.
+    pub(super) hidden: BTreeMap<usize, Error>,
     /// What holds nothing that can be read, and stays.
     pub(super) left: Vec<Note>,
 }
@@ -77,11 +81,21 @@ impl Look<'_, '_> {
         let (vault, listings) = (self.places.vault, self.places.listings);
         let mut broken = Vec::new();
         for (number, held) in listings.packs.iter().enumerate() {
-            match pack::entries(vault, held.pack.id) {
+            let read = pack::entries(vault, held.pack.id);
+            // Once more, should it have been an accident.
+            let read = if read.as_ref().is_err_and(Error::is_unreadable) {
+                pack::entries(vault, held.pack.id)
+            } else {
+                read
+            };
+            match read {
                 Ok((_, list)) => self.pack(number, list)?,
-                Err(e) if e.code == Code::Damaged => {
+                Err(e) if e.is_spoilt() => {
                     self.places.states[number] = State::Broken;
                     broken.push(number);
+                    if e.is_unreadable() {
+                        self.found.hidden.insert(number, e);
+                    }
                 }
                 Err(e) => return Err(e),
             }
@@ -101,9 +115,11 @@ impl Look<'_, '_> {
                 self.salvaged(path, Is::Index)?;
             }
         }
-        for file in unreadable {
+        for file in unreadable.iter().filter(|file| !file.error.is_unreadable()) {
             self.salvaged(file.file.clone(), Is::Snapshot)?;
         }
+        self.found.left.extend(listings.unreadable.iter().map(|(path, e)| Note::new(path, stays(e))));
+        self.check_answers(unreadable)?;
         self.wrong_deltas()
     }
 
@@ -112,9 +128,30 @@ impl Look<'_, '_> {
         let pack = self.places.listings.packs[number].pack;
         let file = self.places.vault.open(&pack.path())?;
         list.sort_unstable_by_key(|entry| entry.offset);
-        let rotten = self.rotten(file.as_ref(), &list).place(pack.path())?;
+        let (rotten, unread) = self.rotten(file.as_ref(), &list).place(pack.path())?;
         self.found.objects += list.len() as u64;
+        self.leave_out(number, &unread)?;
+        if let Some(listed) = self.found.rotten.remove(&number) {
+            self.found.unread.insert(number, listed);
+        }
         self.leave_out(number, &rotten)
+    }
+
+    /// Where all of a folder cannot be read, it is not known what is lost, and nothing is done.
+    fn check_answers(&self, snapshots: &[Unreadable]) -> Result<()> {
+        let vault = self.places.vault;
+        if let Some(file) = snapshots.iter().find(|file| file.error.is_unreadable()) {
+            check_answers(vault, snapshot::DIR, &file.error)?;
+        }
+        for (path, e) in &self.places.listings.unreadable {
+            check_answers(vault, path.split('/').next().unwrap_or(path), e)?;
+        }
+        let unread = self.found.unread.keys().next();
+        let unread = unread.map(|_| Error::new(Code::Io, "objects in packs cannot be read"));
+        match self.found.hidden.values().next().or(unread.as_ref()) {
+            Some(e) => check_answers(vault, pack::DIR, e),
+            None => Ok(()),
+        }
     }
 
     /// What was found damaged in a pack that stays.
@@ -238,9 +275,9 @@ impl Look<'_, '_> {
         Ok(any)
     }
 
-    /// Which of these objects, sorted by their places, are not what was written.
-    fn rotten(&mut self, file: &dyn VaultFile, list: &[Entry]) -> Result<Vec<Entry>> {
-        let mut rotten = Vec::new();
+    /// Which of these objects, sorted by their places, are not what was written, and which cannot be read.
+    fn rotten(&mut self, file: &dyn VaultFile, list: &[Entry]) -> Result<(Vec<Entry>, Vec<Entry>)> {
+        let (mut rotten, mut unread) = (Vec::new(), Vec::new());
         let mut rest = list;
         while !rest.is_empty() {
             let (run, after) = rest.split_at(run_of(rest));
@@ -249,24 +286,46 @@ impl Look<'_, '_> {
             let start = u64::from(first.offset);
             let longest = object::HEADER + object::CONTENT_MAX;
             let len = if first.len as usize > longest { 0 } else { (end_of(last) - start) as usize };
-            let bytes = file.read(start, len)?;
+            let bytes = match file.read(start, len) {
+                Err(e) if e.is_unreadable() => None,
+                bytes => Some(bytes?),
+            };
             for entry in run {
                 let at = (u64::from(entry.offset) - start) as usize;
-                let stored = bytes.get(at..at + entry.len as usize).unwrap_or_default();
-                if !is_sound(entry, stored)? {
+                let range = at..at + entry.len as usize;
+                // One by one where not all of them can be read; also once more, should it have been an accident.
+                let alone = match &bytes {
+                    None if range.len() <= longest => match file.read(u64::from(entry.offset), range.len()) {
+                        Err(e) if e.is_unreadable() => {
+                            unread.push(*entry);
+                            continue;
+                        }
+                        alone => alone?,
+                    },
+                    _ => Vec::new(),
+                };
+                let stored = bytes.as_ref().map_or(Some(&alone[..]), |bytes| bytes.get(range));
+                if !is_sound(entry, stored.unwrap_or_default())? {
                     rotten.push(*entry);
                 }
             }
             self.found.bytes += len as u64;
             advance(self.progress, len as u64)?;
         }
-        Ok(rotten)
+        Ok((rotten, unread))
     }
 
     /// Goes through a file that is no sound pack.
     fn salvaged(&mut self, path: String, is: Is) -> Result<()> {
         let vault = self.places.vault;
-        let salvaged = salvage(vault, &path)?;
+        let salvaged = match (is, salvage(vault, &path)) {
+            (Is::Pack(number), Err(e)) if self.found.hidden.contains_key(&number) && e.is_unreadable() => {
+                self.places.states[number] = State::Useless;
+                self.found.left.push(Note::new(path, stays(&e)));
+                return Ok(());
+            }
+            (_, salvaged) => salvaged?,
+        };
         let len = vault.len(&path)?;
         self.found.bytes += len;
         advance(self.progress, len)?;
@@ -275,7 +334,9 @@ impl Look<'_, '_> {
             if salvaged.entries.is_empty() {
                 self.places.states[number] = State::Useless;
             }
-            if salvaged.entries.is_empty() && len > 0 {
+            if let Some(e) = self.found.hidden.get(&number) {
+                self.found.left.push(Note::new(path.clone(), stays(e)));
+            } else if salvaged.entries.is_empty() && len > 0 {
                 let begin = vault.open(&path)?.read(0, 64).place(&path)?;
                 let what = if diagnosis::looks_like_one(&begin) {
                     "it holds a snapshot file; was it exchanged for another file?"
@@ -312,6 +373,10 @@ impl Look<'_, '_> {
         }
         Ok(any)
     }
+}
+
+fn stays(e: &Error) -> String {
+    format!("{e}; it is left as it is: make it readable, or move it away")
 }
 
 const NOTHING: &str = "nothing in it comes back; it is left as it is, and the next prune that can removes it";

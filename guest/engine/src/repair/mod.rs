@@ -17,7 +17,7 @@ use crate::index;
 use crate::progress::Progress;
 use crate::prune::listing::Listings;
 use crate::repository;
-use crate::snapshot::{self, Snapshot, Unreadable, diagnosis};
+use crate::snapshot::{self, Unreadable, diagnosis};
 use crate::vault::Vault;
 use look::{Found, Look};
 use places::Places;
@@ -123,8 +123,8 @@ fn run(vault: &dyn Vault, options: Repair, bad_max: usize, progress: &dyn Progre
     }
     // A backup would take from its parent what is lost: the index never said that there was any of it.
     let losses = index::losses(vault)?;
-    let trusts = |snapshot: &Snapshot| snapshot.tracking.as_ref().is_some_and(|track| track.losses == losses);
-    let trusted = cost.hurt.iter().filter_map(|at| snapshots.get(*at)).any(trusts);
+    let hurt = cost.hurt.iter().filter_map(|at| snapshots.get(*at));
+    let trusted = hurt.into_iter().any(|snapshot| snapshot.trusts(&losses));
     let found = look.found;
     let (objects, bytes) = (found.objects, found.bytes);
     let acted = act::act(act::Act {
@@ -154,11 +154,13 @@ const UNKNOWN: &str = "the index lacks too many packs to say beforehand what a r
 
 /// What is known of a snapshot file that cannot be read.
 fn known(vault: &dyn Vault, file: &Unreadable) -> Result<Note> {
-    let text = vault.open(&file.file)?.read(0, snapshot::LEN_MAX + 1)?;
     let wrong = file.error.message.strip_prefix(&format!("{}: ", file.file)).unwrap_or(&file.error.message);
     let what = match file.error.code {
-        Code::NewerFormat => wrong.to_owned(),
-        _ => format!("{wrong}: {}", diagnosis::known(&text)),
+        Code::Damaged => {
+            let text = vault.open(&file.file)?.read(0, snapshot::LEN_MAX + 1)?;
+            format!("{wrong}: {}", diagnosis::known(&text))
+        }
+        _ => wrong.to_owned(),
     };
     Ok(Note::new(file.file.clone(), what))
 }

@@ -75,7 +75,6 @@ fn one(
     progress: &dyn Progress,
 ) -> Result<Rescued> {
     let path = &spoilt.path;
-    let file = places.vault.open(path)?;
     let salvaged = salvage(places.vault, path)?;
     let useless = matches!(spoilt.is, Is::Pack(number) if places.states[number] == State::Useless);
     let mut right = Vec::new();
@@ -87,8 +86,12 @@ fn one(
     let mut rescued = Rescued {
         objects: right.len() as u64,
         copied: 0,
-        spare: salvaged.complete && (!useless || file.len()? == 0),
+        spare: salvaged.complete && (!useless || places.vault.len(path)? == 0),
     };
+    if right.is_empty() {
+        return Ok(rescued);
+    }
+    let file = places.vault.open(path)?;
     right.sort_unstable_by_key(|entry| entry.offset);
     for entry in right {
         match packer.held(&entry.id) {

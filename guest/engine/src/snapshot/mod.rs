@@ -77,6 +77,8 @@ pub(crate) struct Tracking {
     pub(crate) increments: u32,
     /// What [`index::losses`](crate::index::losses) was.
     pub(crate) losses: String,
+    /// The index files that were there, by how their names begin.
+    pub(crate) index: Vec<u64>,
 }
 
 /// The fields as they stand in the file, where ids are hex.
@@ -122,6 +124,8 @@ struct FileTracking {
     full_scan: u64,
     increments: u32,
     losses: String,
+    /// 16 hex digits each.
+    index: String,
 }
 
 impl FileRoot {
@@ -144,6 +148,7 @@ impl FileTracking {
             full_scan: tracking.full_scan,
             increments: tracking.increments,
             losses: tracking.losses.clone(),
+            index: tracking.index.iter().map(|name| format!("{name:016x}")).collect(),
         }
     }
 
@@ -151,8 +156,14 @@ impl FileTracking {
     fn read(value: serde_json::Value) -> Option<Tracking> {
         let file: Self = serde_json::from_value(value).ok()?;
         let root = file.root.with_id(Id::from_hex(&file.id)?);
-        let Self { full_scan, increments, losses, .. } = file;
-        (root.level <= LEVEL_MAX).then_some(Tracking { root, full_scan, increments, losses })
+        let Self { full_scan, increments, losses, index, .. } = file;
+        let digits = index.as_bytes().chunks(16).map(|name| str::from_utf8(name).ok());
+        let name = |name: Option<&str>| {
+            let name = name.filter(|name| name.len() == 16)?;
+            u64::from_str_radix(name, 16).ok()
+        };
+        let index: Vec<u64> = digits.map(name).collect::<Option<_>>()?;
+        (root.level <= LEVEL_MAX).then_some(Tracking { root, full_scan, increments, losses, index })
     }
 }
 
@@ -259,6 +270,11 @@ impl Snapshot {
         })
     }
 
+    /// Whether the next backup would take from this one what it does not scan, if these are the losses.
+    pub(crate) fn trusts(&self, losses: &str) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.losses == losses)
+    }
+
     /// Writes the file under an unfinished name, durable.
     pub(crate) fn write_unfinished(&self, vault: &dyn Vault) -> Result<()> {
         let path = unfinished(&self.name);
@@ -329,15 +345,21 @@ pub(crate) fn all_as_of(vault: &dyn Vault, now: Option<u64>) -> Result<(Vec<Snap
     let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
     let mut files = vault.list(DIR)?;
     files.sort_unstable();
+    let nameless = files.iter().take_while(|file| file.is_empty()).count();
+    if nameless > 0 {
+        let message = format!("{nameless} name(s) in the folder cannot be read, perhaps for not being UTF-8");
+        unreadable.push(Unreadable { file: DIR.to_owned(), error: Error::new(Code::Io, message) });
+    }
     for file in files {
         let Some(name) = file.strip_suffix(SUFFIX).filter(|name| !name.starts_with(UNFINISHED)) else {
             continue;
         };
-        match read(vault, name) {
+        // Once more, should it have been an accident.
+        match read(vault, name).or_else(|e| if e.is_unreadable() { read(vault, name) } else { Err(e) }) {
             Ok(snapshot) => snapshots.push(snapshot),
             // Forgotten since the folder was listed.
             Err(e) if e.code == Code::NotFound => {}
-            Err(error) if matches!(error.code, Code::Damaged | Code::NewerFormat) => {
+            Err(error) if error.is_spoilt() || error.code == Code::NewerFormat => {
                 unreadable.push(Unreadable { file: format!("{DIR}/{file}"), error });
             }
             Err(e) => return Err(e),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{DIR, SUFFIX, Snapshot, UNFINISHED, Unreadable, all, newest, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::index;
 use crate::vault::Vault;
@@ -49,7 +49,7 @@ impl Newest {
     /// The newest snapshot of a source, what is known of the others, and, if all were read, the files that are none.
     pub(crate) fn find(vault: &dyn Vault, source: &str) -> Result<(Option<Snapshot>, Self, Vec<Unreadable>)> {
         let names = names(vault, None)?;
-        if let Some(hint) = Self::read(vault).filter(|hint| hint.names == names) {
+        if let Some(hint) = Self::read(vault).ok().filter(|hint| hint.names == names) {
             match hint.newest.get(source) {
                 None => return Ok((None, hint, Vec::new())),
                 Some(name) => {
@@ -76,18 +76,29 @@ impl Newest {
         Self { names, newest: by_source.collect() }
     }
 
-    fn read(vault: &dyn Vault) -> Option<Self> {
-        let file = vault.open(&path()).ok()?;
-        let len = usize::try_from(file.len().ok()?).ok().filter(|len| *len < 1 << 24)?;
-        let text = file.read(0, len).ok()?;
-        let (checksum, json) = text.split_first_chunk::<64>()?;
-        (*checksum == *blake3::hash(json).to_hex().as_bytes()).then(|| serde_json::from_slice(json).ok())?
+    fn read(vault: &dyn Vault) -> Result<Self> {
+        let file = vault.open(&path())?;
+        let len = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(1 << 24);
+        let text = file.read(0, len)?;
+        let known = text.split_first_chunk::<64>().and_then(|(checksum, json)| {
+            let is_it = *checksum == *blake3::hash(json).to_hex().as_bytes();
+            is_it.then(|| serde_json::from_slice(json).ok())?
+        });
+        known.ok_or_else(|| Error::damaged("this is no hint"))
+    }
+
+    /// Takes the hint away, which fits no more. Where it stays, nobody believes it.
+    pub(crate) fn remove(vault: &dyn Vault) {
+        if !Self::read(vault).is_err_and(|e| e.is_unreadable()) {
+            let _ = vault.remove(&path());
+        }
     }
 
     /// A snapshot was published. If it is the newest of its source, that is noted; if anything goes wrong, it is not.
     pub(crate) fn publish(mut self, vault: &dyn Vault, snapshot: &Snapshot, is_newest: bool) {
         let before = names(vault, Some(&snapshot.name));
-        if !before.is_ok_and(|before| before == self.names) {
+        let unreadable = Self::read(vault).is_err_and(|e| e.is_unreadable());
+        if unreadable || !before.is_ok_and(|before| before == self.names) {
             return;
         }
         if is_newest || !self.newest.contains_key(&snapshot.source) {

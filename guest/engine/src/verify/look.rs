@@ -28,6 +28,11 @@ enum Object {
     There(Option<Vec<u8>>),
 }
 
+const LIST: &str =
+    "the pack's list of objects is not what was written; `repair` or the next prune puts that right";
+/// What is to be done with a file that cannot be read, and that nobody needs any more once this was done.
+const AWAY: &str = "It is left as it is: make it readable, or move it away and run `repair`";
+
 /// How often the index is read again in vain before what is missing is taken for lost.
 const RELOADS: u32 = 16;
 
@@ -36,8 +41,8 @@ pub(super) struct Look<'a> {
     objects: Objects<'a>,
     depth: Depth,
     progress: &'a dyn Progress,
-    /// How long each pack is; `None`: it is gone.
-    packs: HashMap<Id, Option<u64>>,
+    /// How long each pack is, or why it cannot be used: it is gone, or cannot be read.
+    packs: HashMap<Id, Result<u64>>,
     /// How often the index may still be read again in vain.
     reloads: u32,
     seen: Seen,
@@ -80,8 +85,24 @@ impl<'a> Look<'a> {
     /// Looks at the files of the index.
     pub(super) fn index(&mut self) -> Result<()> {
         for (file, wrong) in self.objects.index_damage(self.depth == Depth::Data)? {
-            let what = format!("{wrong}; `repair` and the next backup make it again from the packs");
+            let what = if wrong.is_unreadable() {
+                format!("{wrong}; what it says is taken from the packs. {AWAY}")
+            } else {
+                format!("{wrong}; `repair` and the next backup make it again from the packs")
+            };
             self.found.warn(file, what);
+        }
+        if let Err(e) = self.vault.list(pack::DIR) {
+            self.found.warn(pack::DIR.to_owned(), e.message);
+        }
+        let loose = self.objects.index().loose()?;
+        for pack in loose.iter() {
+            if let Err(e) = pack::entries(self.vault, *pack)
+                && e.is_unreadable()
+            {
+                let what = format!("{e}; the index does not know it. {AWAY}");
+                self.found.warn(pack::path(*pack), what);
+            }
         }
         Ok(())
     }
@@ -101,7 +122,7 @@ impl<'a> Look<'a> {
         }
         let tables = match catalog::read_tree(&self.objects, snapshot) {
             Ok(tables) => tables,
-            Err(e) if e.code == Code::Damaged => {
+            Err(e) if e.is_spoilt() => {
                 self.note(snapshot::path(&snapshot.name), e.message, None);
                 return Ok(());
             }
@@ -109,9 +130,7 @@ impl<'a> Look<'a> {
         };
         if schema_is_there {
             match catalog::read_schema(&self.objects, snapshot, tables.len()) {
-                Err(e) if e.code == Code::Damaged => {
-                    self.note(snapshot::path(&snapshot.name), e.message, None)
-                }
+                Err(e) if e.is_spoilt() => self.note(snapshot::path(&snapshot.name), e.message, None),
                 read => drop(read?),
             }
         }
@@ -245,16 +264,13 @@ impl<'a> Look<'a> {
             false => self.objects.index().find_below(&id, 1)?.unwrap_or(place),
         };
         let path = pack::path(place.pack);
-        match self.pack(place.pack)? {
-            None => {
-                let gone = Error::new(Code::NotFound, "the pack is gone");
-                return self.elsewhere(kind, id, path, gone, entries);
-            }
-            Some(len) if len < u64::from(place.offset) + u64::from(place.len) => {
+        match self.pack(place.pack) {
+            Err(wrong) => return self.elsewhere(kind, id, path, wrong, entries),
+            Ok(len) if len < u64::from(place.offset) + u64::from(place.len) => {
                 let cut = Error::damaged(format!("the pack is cut off at {len} bytes"));
                 return self.elsewhere(kind, id, path, cut, entries);
             }
-            Some(_) => {}
+            Ok(_) => {}
         }
         self.verified.objects += u64::from(new);
         if let Some(wrong) = self.base(kind, id, place)? {
@@ -271,7 +287,7 @@ impl<'a> Look<'a> {
                 }
                 Ok(Object::There(Some(content)))
             }
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
+            Err(e) if e.is_lost() || e.code == Code::NewerFormat => {
                 self.elsewhere(kind, id, path, e, entries)
             }
             Err(e) => Err(e),
@@ -305,15 +321,15 @@ impl<'a> Look<'a> {
         let there = match found {
             None => false,
             // What was missed before the index was last read is missing.
-            Some(place) => self.packs.contains_key(&place.pack) || self.pack(place.pack)?.is_some(),
+            Some(place) => self.packs.contains_key(&place.pack) || self.is_there(place.pack),
         };
         if there || self.reloads == 0 {
             return Ok(found);
         }
         self.objects.reload()?;
-        self.packs.retain(|_, len| len.is_some());
+        self.packs.retain(|_, len| len.is_ok());
         let found = self.objects.find(id)?;
-        let there = found.map_or(Ok(None), |place| self.pack(place.pack))?.is_some();
+        let there = found.is_some_and(|place| self.is_there(place.pack));
         self.reloads = if there { RELOADS } else { self.reloads - 1 };
         Ok(found)
     }
@@ -336,7 +352,7 @@ impl<'a> Look<'a> {
                 }
                 Ok(Object::There(Some(content)))
             }
-            Err(e) if matches!(e.code, Code::Damaged | Code::NotFound | Code::NewerFormat) => {
+            Err(e) if e.is_lost() || e.code == Code::NewerFormat => {
                 Ok(self.spoil(id, file, wrong.message, entries))
             }
             Err(e) => Err(e),
@@ -362,31 +378,33 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// How long a pack is; `None` if it is gone. What is wrong with its end is noted: the objects can be read all the
-    /// same, but the index could not be made again from it.
-    fn pack(&mut self, id: Id) -> Result<Option<u64>> {
+    fn is_there(&mut self, pack: Id) -> bool {
+        !self.pack(pack).is_err_and(|e| e.code == Code::NotFound)
+    }
+
+    /// How long a pack is. What is wrong with its end is noted: the objects can be read all the same, but the index could not
+    /// be made again from it.
+    fn pack(&mut self, id: Id) -> Result<u64> {
         if let Some(known) = self.packs.get(&id) {
-            return Ok(*known);
+            return known.clone();
         }
         let path = pack::path(id);
-        let len = match self.vault.len(&path) {
-            Ok(len) => Some(len),
-            Err(e) if e.code == Code::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        if len.is_some() {
-            match pack::entries(self.vault, id) {
-                Err(e) if e.code == Code::Damaged => {
-                    let what = "the pack's list of objects is not what was written; `repair` or the next prune puts \
-                                that right";
-                    self.found.warn(path, what.to_owned());
-                }
-                Err(e) if e.code != Code::NotFound => return Err(e),
-                _ => {}
-            }
+        let len = self.vault.len(&path).and_then(|len| self.vault.open(&path).map(|_| len));
+        let len = len.map_err(|e| match e.code {
+            Code::NotFound => Error::new(Code::NotFound, "the pack is gone"),
+            _ => e,
+        });
+        let wrong = len.as_ref().ok().and_then(|_| pack::entries(self.vault, id).err());
+        if let Some(wrong) = wrong.filter(Error::is_spoilt) {
+            let what = if wrong.is_unreadable() {
+                format!("{wrong}; `repair` and the next backup copy what comes back. {AWAY}")
+            } else {
+                LIST.to_owned()
+            };
+            self.found.warn(path, what);
         }
-        self.packs.insert(id, len);
-        Ok(len)
+        self.packs.insert(id, len.clone());
+        len
     }
 
     fn note(&mut self, file: String, what: String, entries: Option<u64>) {

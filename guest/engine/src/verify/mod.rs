@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::repair::Note;
 use crate::repository;
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::vault::Vault;
 use look::Look;
 
@@ -56,6 +56,17 @@ pub struct Verified {
     pub warnings: Vec<Note>,
 }
 
+/// Whether something is not there that a snapshot needs, or is damaged above its leaves.
+pub(crate) fn lacks_something(
+    vault: &dyn Vault,
+    snapshot: &Snapshot,
+    progress: &dyn Progress,
+) -> Result<bool> {
+    let mut look = Look::new(vault, Depth::Structure, progress)?;
+    look.snapshot(snapshot)?;
+    Ok(!look.end().damage.is_empty())
+}
+
 /// Looks at one snapshot, or at all.
 pub fn verify(
     vault: &dyn Vault,
@@ -81,7 +92,10 @@ pub fn verify(
     let mut verified = Verified { snapshots: snapshots.len() as u32, ..look.end() };
     verified.damage.extend(unreadable.into_iter().map(|file| Damage {
         file: file.file,
-        what: file.error.message,
+        what: match file.error.is_unreadable() {
+            true => format!("{}; bring the file back, or `forget` the snapshot", file.error),
+            false => file.error.message,
+        },
         snapshots: Vec::new(),
         tables: Vec::new(),
         entries: None,

@@ -85,6 +85,12 @@ pub(crate) fn one_table(entries: Entries) -> ModelStore {
     ModelStore::new([("table", plain(entries))])
 }
 
+/// Bytes of what index files say that they replaced, which depends on the history.
+pub(crate) fn bytes_of_history(vault: &MemoryVault) -> u64 {
+    let replaced = |path: &String| u32::from_le_bytes(vault.get(path).unwrap()[12..16].try_into().unwrap());
+    files(vault, "index").iter().map(|path| 8 * u64::from(replaced(path))).sum()
+}
+
 /// Numbers that look random and are the same in every run (splitmix64).
 pub(crate) struct Random(pub(crate) u64);
 
@@ -115,7 +121,7 @@ pub(crate) fn rank(identity: &[u8], len: u64) -> u8 {
 }
 
 pub(crate) fn prune(vault: &dyn Vault, max_unused: u32) -> Pruned {
-    strongroom_engine::prune(vault, Prune { max_unused, dry_run: false }, &Silent).unwrap()
+    strongroom_engine::prune(vault, Prune { max_unused, dry_run: false, allow_empty: true }, &Silent).unwrap()
 }
 
 pub(crate) fn forget(vault: &dyn Vault, names: &[&str]) {
@@ -126,7 +132,7 @@ pub(crate) fn forget(vault: &dyn Vault, names: &[&str]) {
 /// What a dry run says, which changes nothing, and what the run then does are the same, and the freed bytes are true.
 pub(crate) fn prune_as_announced(vault: &MemoryVault, max_unused: u32) -> Pruned {
     let (paths, before) = (vault.paths(), vault.bytes());
-    let dry = Prune { max_unused, dry_run: true };
+    let dry = Prune { max_unused, dry_run: true, allow_empty: true };
     let announced = strongroom_engine::prune(vault, dry, &Silent).unwrap();
     assert_eq!((vault.paths(), vault.bytes()), (paths, before), "a dry run changed something");
     let pruned = prune(vault, max_unused);

@@ -188,7 +188,7 @@ fn a_rotten_base_is_found_by_prune_and_healed_by_backups() {
     assert!(!verify(&vault).damage.is_empty());
     // The first prune meets what is above the leaves, and refuses; when that is healed, the next one meets the leaves.
     for (version, store) in [(10, &versions[3]), (11, &versions[3]), (12, &versions[0]), (13, &versions[0])] {
-        let everything = strongroom_engine::Prune { max_unused: 0, dry_run: false };
+        let everything = strongroom_engine::Prune { max_unused: 0, dry_run: false, allow_empty: true };
         let pruned = strongroom_engine::prune(&vault, everything, &Silent);
         assert!(pruned.is_ok() || pruned.unwrap_err().code == Code::Damaged);
         try_backup(&vault, store, &folding(version, with(0))).unwrap();

@@ -151,8 +151,11 @@ fn copies_that_no_index_lists_are_kept_if_they_are_the_sound_ones() {
         for (path, at, len) in &places {
             let damaged = vault.deep_clone();
             spoil(&damaged, path, *at, *len);
-            let refused =
-                strongroom_engine::prune(&damaged, Prune { max_unused: 0, dry_run: false }, &Silent);
+            let refused = strongroom_engine::prune(
+                &damaged,
+                Prune { max_unused: 0, dry_run: false, allow_empty: true },
+                &Silent,
+            );
             // Of a branch the copy that is not listed is not looked for; then nothing is removed.
             if refused.is_ok() {
                 assert!(restore(&damaged, "x").unwrap() == twins.tables);
@@ -177,7 +180,11 @@ fn what_a_prune_finds_damaged_is_written_again_by_the_next_backup() {
             // What can still be read before can be read afterwards.
             let names = [("first", &first), ("second", &second)];
             let could = names.map(|(name, _)| restore(&vault, name).is_ok());
-            match strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent) {
+            match strongroom_engine::prune(
+                &vault,
+                Prune { max_unused: 0, dry_run: false, allow_empty: true },
+                &Silent,
+            ) {
                 Ok(_) => went_on += 1,
                 Err(e) => {
                     assert_eq!(e.code, Code::Damaged);
@@ -212,9 +219,11 @@ fn what_is_damaged_and_in_the_database_no_more_is_forgotten_with_its_snapshots()
     let (_, at, len) = objects(&vault.get(&path).unwrap())[0];
     spoil(&vault, &path, at, len);
     backup(&vault, &second, "second", 1);
-    let _ = strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent);
+    let _ =
+        strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false, allow_empty: true }, &Silent);
     let again =
-        strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent).unwrap_err();
+        strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false, allow_empty: true }, &Silent)
+            .unwrap_err();
     assert!(again.message.contains("snapshot \"first\""), "{again}");
     forget(&vault, &["first"]);
     prune(&vault, 0);

@@ -19,6 +19,7 @@ mod independent;
 mod index_files;
 mod interrupted;
 mod large;
+mod lost_index;
 mod lost_packs;
 mod names;
 mod newest;

@@ -4,8 +4,8 @@ use strongroom_engine::testing::{MemoryVault, ModelStore, ModelTable, RestoringS
 use strongroom_engine::{Bytes, Code, Folding, Job, Level, Progress, Prune, Silent, Sink, Store, Vault};
 
 use crate::common::{
-    Random, assert_holds, backup, copy_all, files, forget, job, one_table, plain, prune, prune_as_announced,
-    restore, stored, try_backup, verify,
+    Random, assert_holds, backup, bytes_of_history, copy_all, files, forget, job, one_table, plain, prune,
+    prune_as_announced, restore, stored, try_backup, verify,
 };
 
 /// Rows that are nearly all the same for every seed, a table of a seed's own, and large values.
@@ -28,9 +28,9 @@ fn bytes_below(vault: &MemoryVault, dir: &str) -> u64 {
     files(vault, dir).iter().map(|path| vault.get(path).unwrap().len() as u64).sum()
 }
 
-/// All bytes but those of snapshot files, whose names differ.
+/// All bytes but those of snapshot files, whose names differ, and of what index files say that they replaced.
 fn bytes_of_data(vault: &MemoryVault) -> u64 {
-    bytes_below(vault, "packs") + bytes_below(vault, "index")
+    bytes_below(vault, "packs") + bytes_below(vault, "index") - bytes_of_history(vault)
 }
 
 #[test]
@@ -129,7 +129,11 @@ fn a_pack_is_rewritten_if_more_of_it_is_unused_than_allowed() {
         assert_eq!(prune_as_announced(&vault, max_unused).bytes_freed, 0);
     }
     let (vault, _) = of_large_packs(905);
-    let wrong = strongroom_engine::prune(&vault, Prune { max_unused: 1001, dry_run: false }, &Silent);
+    let wrong = strongroom_engine::prune(
+        &vault,
+        Prune { max_unused: 1001, dry_run: false, allow_empty: true },
+        &Silent,
+    );
     assert_eq!(wrong.unwrap_err().code, Code::Invalid);
 }
 
@@ -215,7 +219,9 @@ fn an_index_that_is_lost_or_damaged_costs_nothing() {
 fn refused(vault: &MemoryVault) -> strongroom_engine::Error {
     let paths: Vec<_> = vault.paths().into_iter().filter(|path| !path.starts_with("index/")).collect();
     for dry_run in [true, false] {
-        let refused = strongroom_engine::prune(vault, Prune { max_unused: 0, dry_run }, &Silent).unwrap_err();
+        let refused =
+            strongroom_engine::prune(vault, Prune { max_unused: 0, dry_run, allow_empty: true }, &Silent)
+                .unwrap_err();
         assert!(refused.message.contains("nothing was removed"), "{refused}");
         if !dry_run {
             let left: Vec<_> = vault.paths().into_iter().filter(|path| !path.starts_with("index/")).collect();
@@ -354,7 +360,8 @@ fn a_snapshot_that_is_forgotten_and_pruned_while_it_is_restored_is_not_called_da
 #[test]
 fn a_directory_that_is_no_repository_is_not_pruned() {
     let vault = MemoryVault::default();
-    let refused = strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent);
+    let refused =
+        strongroom_engine::prune(&vault, Prune { max_unused: 0, dry_run: false, allow_empty: true }, &Silent);
     assert_eq!(refused.unwrap_err().code, Code::NoRepository);
     assert!(vault.paths().is_empty());
 }

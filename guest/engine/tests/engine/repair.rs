@@ -374,8 +374,11 @@ fn check(world: &World, vault: &MemoryVault) {
     let still = restorable(vault, &names);
     assert!(could.iter().all(|(table, entries)| still.get(table) == Some(entries)));
     // And a prune works, or says what stops it, and costs nothing.
-    match strongroom_engine::prune(vault, strongroom_engine::Prune { max_unused: 0, dry_run: false }, &Silent)
-    {
+    match strongroom_engine::prune(
+        vault,
+        strongroom_engine::Prune { max_unused: 0, dry_run: false, allow_empty: true },
+        &Silent,
+    ) {
         Ok(_) => {}
         Err(e) => assert!(e.code == Code::Damaged && e.message.contains("snapshot"), "{e:?}"),
     }

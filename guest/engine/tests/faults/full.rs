@@ -89,7 +89,7 @@ impl Progress for Hears {
 /// One prune; how many bytes it says that the rest takes.
 fn prune(disk: &Disk, max_unused: u32) -> Result<Option<u64>> {
     let hears = Hears::default();
-    strongroom_engine::prune(disk, Prune { max_unused, dry_run: false }, &hears)?;
+    strongroom_engine::prune(disk, Prune { max_unused, dry_run: false, allow_empty: true }, &hears)?;
     let heard = hears.0.into_inner();
     assert!(heard.len() < 2, "{heard:?}");
     Ok(heard.first().copied())

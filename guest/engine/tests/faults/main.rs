@@ -14,5 +14,6 @@ mod disk;
 mod errors;
 mod full;
 mod repair;
+mod unreadable;
 mod verbs;
 mod world;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use strongroom_engine::testing::disk::{Disk, Fault};
 use strongroom_engine::testing::{ModelStore, backup_with_deltas};
-use strongroom_engine::{Bytes as _, Folding, Import, Job, Repair, Result, Silent, Vault};
+use strongroom_engine::{Bytes as _, Code, Error, Folding, Import, Job, Repair, Result, Silent, Vault};
 
 use crate::common::{Entries, Random, job, plain, try_backup};
 use crate::world::{EVERYTHING, Promises, small, store, telling};
@@ -248,7 +248,13 @@ fn repairing_deltas() -> Verb {
 }
 
 pub(crate) fn repair(disk: &Disk) -> Result<()> {
-    strongroom_engine::repair(disk, Repair::default(), &Silent).map(drop)
+    let repaired = strongroom_engine::repair(disk, Repair::default(), &Silent)?;
+    // Where something could not be read it says so, and has not done all of its work.
+    let away = repaired.left.iter().find(|note| note.what.contains("make it readable"));
+    match away.or(repaired.unreadable.first()) {
+        Some(note) => Err(Error::new(Code::Io, format!("{}: {}", note.file, note.what))),
+        None => Ok(()),
+    }
 }
 
 fn prune(disk: &Disk) -> Result<()> {
@@ -349,7 +355,7 @@ fn increment_after_a_loss() -> Verb {
 }
 
 /// The archive of a snapshot "new".
-fn archive(store: &ModelStore) -> Vec<u8> {
+pub(crate) fn archive(store: &ModelStore) -> Vec<u8> {
     let disk = Disk::default();
     try_backup(&disk, store, &job("new", 1)).unwrap();
     let mut export = strongroom_engine::export(&disk, "new", &Silent).unwrap();
@@ -357,7 +363,7 @@ fn archive(store: &ModelStore) -> Vec<u8> {
 }
 
 fn take_in(disk: &Disk, archive: &[u8]) -> Result<()> {
-    let mut import = Import::new(disk, None, None, &Silent)?;
+    let mut import = Import::new(disk, None, Some("elsewhere"), &Silent)?;
     archive.chunks(10_000).try_for_each(|piece| import.take(piece))?;
     import.finish().map(drop)
 }

@@ -38,7 +38,7 @@ pub(crate) fn next(disk: &Disk, name: &str, promises: &Promises, reported: &Cell
 }
 
 /// Leaves nothing that is not needed.
-pub(crate) const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false };
+pub(crate) const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false, allow_empty: true };
 
 /// What the packs hold.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -108,8 +108,8 @@ impl<'f> Repository<'f> {
             assert_eq!(keyed("strongroom 1 index", 0, file), id_of_hex(name));
             let mut fields = Fields(file);
             assert_eq!(fields.take(8), b"SRindex1");
-            let (packs, zero, entries) = (fields.u32(), fields.u32(), fields.u64());
-            assert_eq!(zero, 0);
+            let (packs, replaced, entries) = (fields.u32(), fields.u32(), fields.u64());
+            assert!(replaced <= 1000);
             let packs: Vec<Id> = (0..packs)
                 .map(|_| {
                     let (id, len, objects) = (fields.id(), fields.u64(), fields.u32());
@@ -119,6 +119,8 @@ impl<'f> Repository<'f> {
                 })
                 .collect();
             assert!(packs.is_sorted_by(|a, b| a < b));
+            let replaced: std::collections::BTreeSet<u64> = (0..replaced).map(|_| fields.u64()).collect();
+            assert!(!replaced.contains(&u64::from_le_bytes(id_of_hex(name)[..8].try_into().unwrap())));
             let head = file.len() - fields.0.len();
             assert_eq!(fields.u64(), xxh3_64(&file[..head]));
             let (mut left, mut last) = (entries, None);

@@ -110,7 +110,7 @@ impl Repository for Made {
     fn forget(&self, _: &[String], _: bool, _: bool) -> Result<()> {
         none()
     }
-    fn prune(&self, _: u32, _: bool) -> Result<Pruned> {
+    fn prune(&self, _: u32, _: bool, _: bool) -> Result<Pruned> {
         none()
     }
     fn repair(&self, _: bool) -> Result<Repaired> {

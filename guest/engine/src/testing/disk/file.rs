@@ -47,6 +47,7 @@ impl VaultFile for DiskFile {
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
         self.disk.operation(Asked::look("read", &self.path).reads(), |state, how| {
+            state.may_read(&self.path, offset..offset.saturating_add(len as u64))?;
             let content = &state.file(self.node).seen;
             let start = content.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
             let mut end = content.len().min(start.saturating_add(len));

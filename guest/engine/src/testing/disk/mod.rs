@@ -16,11 +16,13 @@ mod power;
 mod room;
 mod state;
 mod turns;
+mod unreadable;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use fault::{Effect, Fault, How, Operation, Repeat};
 pub use power::{Data, Names, Survival};
+pub use unreadable::Unreadable;
 
 use crate::error::{Code, Error, Result};
 use crate::vault::{Vault, VaultFile};
@@ -134,23 +136,34 @@ impl Vault for Disk {
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn VaultFile>> {
-        let node = self.operation(Asked::look("open", path), |state, _| state.file_at(path))?;
+        let node = self.operation(Asked::look("open", path), |state, _| {
+            state.may_open("open", path)?;
+            state.file_at(path)
+        })?;
         Ok(DiskFile::boxed(self.clone(), node, path))
     }
 
     fn len(&self, path: &str) -> Result<u64> {
         self.operation(Asked::look("look at", path), |state, _| {
+            state.may_measure(path)?;
             let node = state.file_at(path)?;
             Ok(state.file(node).seen.len() as u64)
         })
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        self.operation(Asked::change("rename", from), |state, _| state.rename(from, to))
+        self.operation(Asked::change("rename", from), |state, _| {
+            state.may_change("rename", from)?;
+            state.may_change("replace", to)?;
+            state.rename(from, to)
+        })
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        self.operation(Asked::change("remove", path).frees(), |state, _| state.remove(path))
+        self.operation(Asked::change("remove", path).frees(), |state, _| {
+            state.may_change("remove", path)?;
+            state.remove(path)
+        })
     }
 
     fn make_dir(&self, path: &str) -> Result<()> {
@@ -159,8 +172,9 @@ impl Vault for Disk {
 
     fn list(&self, dir: &str) -> Result<Vec<String>> {
         self.operation(Asked::look("list", dir), |state, _| {
+            state.may_open("list", dir)?;
             let node = if dir.is_empty() { ROOT } else { state.dir_at(dir)? };
-            Ok(state.dir(node).seen.keys().cloned().collect())
+            Ok(state.dir(node).seen.keys().map(|name| state.listed(dir, name)).collect())
         })
     }
 

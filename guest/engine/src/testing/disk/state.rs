@@ -9,6 +9,7 @@ use super::fault::Faults;
 use super::not_found;
 use super::room::Room;
 use super::turns::Turns;
+use super::unreadable::Unreadable;
 use crate::error::{Code, Error, Result};
 
 /// The number of the directory itself among the nodes.
@@ -18,6 +19,9 @@ pub(super) const ROOT: usize = 0;
 pub(super) struct State {
     nodes: Vec<Node>,
     pub(super) faults: Faults,
+    pub(super) unreadable: BTreeMap<String, Unreadable>,
+    /// Changes that were tried to it.
+    pub(super) touched: Vec<String>,
     pub(super) turns: Option<Turns>,
     pub(super) room: Room,
 }
@@ -56,6 +60,8 @@ impl Default for State {
         Self {
             nodes: vec![Node::Dir(Dir::default())],
             faults: Faults::default(),
+            unreadable: BTreeMap::new(),
+            touched: Vec::new(),
             turns: None,
             room: Room::default(),
         }

@@ -181,7 +181,8 @@ impl World<'_> {
         if !self.is_repository() {
             return;
         }
-        let options = Prune { max_unused: [0, 50, 500, 1000][input.below(4)], dry_run: false };
+        let options =
+            Prune { max_unused: [0, 50, 500, 1000][input.below(4)], dry_run: false, allow_empty: true };
         let (done, struck) = self.run(input, |disk| crate::prune(disk, options, &Silent));
         assert!(done.is_ok() || struck, "an undisturbed prune failed: {done:?}");
         self.check(&self.disk);
@@ -249,7 +250,7 @@ impl World<'_> {
     }
 }
 
-const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false };
+const EVERYTHING: Prune = Prune { max_unused: 0, dry_run: false, allow_empty: true };
 
 /// How a store tells what changed, if it can; truly, or with a mistake that shows.
 pub(super) fn tells(input: &mut Input<'_>) -> Option<Tells> {

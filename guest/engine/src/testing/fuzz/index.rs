@@ -13,14 +13,14 @@ use crate::vault::Vault;
 pub fn index(data: &[u8]) {
     look(data.to_vec());
     let mut input = Input(data);
-    let (file, entries) = planned(&mut input);
+    let (file, replaced, entries) = planned(&mut input);
     if let Some(found) = look(file) {
-        assert_eq!(found, entries, "the index says what was written");
+        assert_eq!(found, (replaced, entries), "the index says what was written");
     }
 }
 
-/// All entries, if it can be used.
-fn look(file: Vec<u8>) -> Option<Vec<Numbered>> {
+/// The files that it replaced and all entries, if it can be used.
+fn look(file: Vec<u8>) -> Option<(Vec<u64>, Vec<Numbered>)> {
     let vault = MemoryVault::default();
     vault.put("index/file", file);
     let damaged = |e: &crate::Error| assert_eq!(e.code, Code::Damaged, "{e}");
@@ -42,7 +42,7 @@ fn look(file: Vec<u8>) -> Option<Vec<Numbered>> {
                 assert_eq!(find(&other).expect("what is whole is read"), None);
             }
         }
-        Some(read)
+        Some((index.replaced, read))
     } else {
         // Blocks that overlap: a lookup may miss, and must come to an end.
         read.iter().for_each(|(entry, _)| drop(find(&entry.id)));
@@ -50,8 +50,13 @@ fn look(file: Vec<u8>) -> Option<Vec<Numbered>> {
     }
 }
 
-fn planned(input: &mut Input<'_>) -> (Vec<u8>, Vec<Numbered>) {
+fn planned(input: &mut Input<'_>) -> (Vec<u8>, Vec<u64>, Vec<Numbered>) {
     let sorted = !input.rarely(4);
+    let mut replaced: Vec<u64> = (0..input.below(4) as u64).map(|_| input.u64()).collect();
+    if input.rarely(16) {
+        // More than it lists: the latest count.
+        replaced = (0..990 + u64::from(input.u8())).collect();
+    }
     let packs: Vec<Pack> = (0..input.below(5))
         .map(|_| Pack { id: id(input.u16()), len: input.u64(), objects: u32::from(input.u16()) })
         .collect();
@@ -82,12 +87,13 @@ fn planned(input: &mut Input<'_>) -> (Vec<u8>, Vec<Numbered>) {
     let vault = MemoryVault::default();
     let file = vault.create("file").expect("an empty vault takes a file");
     let said = entries.len() as u64 + u64::from(miscounted);
-    let mut writer = IndexWriter::new(file, &packs, said).expect("these packs are not too many");
+    let mut writer = IndexWriter::new(file, &packs, &replaced, said).expect("these packs are not too many");
     for (entry, pack) in &entries {
         writer.push(entry, *pack).expect("memory takes everything");
     }
     writer.finish().expect("memory takes everything");
-    (vault.get("file").unwrap_or_default(), entries)
+    replaced.drain(..replaced.len().saturating_sub(1000));
+    (vault.get("file").unwrap_or_default(), replaced, entries)
 }
 
 /// Ids that are spread over all that there can be, and some that differ only in the end.

@@ -63,7 +63,7 @@ pub fn repair(data: &[u8]) {
         assert_eq!(id, first.expect("memory takes everything").id, "the history shows in the id");
         assert!(restore(&vault, &name, None) == Some(store.tables.clone()), "{name} is not whole");
     }
-    match crate::prune(&vault, Prune { max_unused: 0, dry_run: false }, &Silent) {
+    match crate::prune(&vault, Prune { max_unused: 0, dry_run: false, allow_empty: true }, &Silent) {
         Ok(_) => {}
         Err(e) => assert!(e.code == Code::Damaged, "{e:?}"),
     }
@@ -101,7 +101,7 @@ fn history(input: &mut Input<'_>, vault: &MemoryVault) -> Made {
             made.remove(&format!("s{number}"));
         }
         if input.rarely(8) {
-            let prune = Prune { max_unused: 200, dry_run: false };
+            let prune = Prune { max_unused: 200, dry_run: false, allow_empty: true };
             crate::prune(vault, prune, &Silent).expect("nothing is in the way");
         }
     }
