@@ -165,8 +165,11 @@ impl Findings {
     /// What the last looks found, as far as no later one says otherwise and what they found is still there.
     pub(super) fn remembered(&mut self, checks: &Checks, all: &[Snapshot], unreadable: &[Damage]) {
         let is_there = |name: &String| all.iter().any(|snapshot| snapshot.name == *name);
+        let latest = self.now.saturating_add(DAY);
         let mended = |of: &Verification| {
-            checks.verifications().any(|v| v.time > of.time && v.look >= of.look && v.damaged == 0)
+            // One that says that it is of a time to come need not be later.
+            let later = |v: &Verification| v.time > of.time && v.time <= latest;
+            checks.verifications().any(|v| later(v) && v.look >= of.look && v.damaged == 0)
         };
         for verification in checks.verifications().chain(&checks.snapshot) {
             if verification.damaged == 0 || mended(verification) {
@@ -206,7 +209,9 @@ impl Findings {
 
     fn overdue(&mut self, checks: &Checks) {
         let since = |time: u64| self.now.saturating_sub(time) / DAY;
-        let verified = [&checks.sample, &checks.data].into_iter().flatten().map(|v| v.time).max();
+        let latest = self.now.saturating_add(DAY);
+        let looks = [&checks.sample, &checks.data].into_iter().flatten();
+        let verified = looks.map(|v| v.time).filter(|time| *time <= latest).max();
         let verify = match verified {
             None => Some(
                 "It is not known that its data was ever read and hashed: `strongroom verify --read-data`"
@@ -218,7 +223,7 @@ impl Findings {
             )),
             Some(_) => None,
         };
-        let drill = match &checks.drill {
+        let drill = match checks.drill.as_ref().filter(|drill| drill.time <= latest) {
             None => Some("It is not known that it was ever drilled: `strongroom drill` proves that a snapshot restores".to_owned()),
             Some(drill) if since(drill.time) > DRILL_DAYS => {
                 Some(format!("It was last drilled {} days ago: `strongroom drill`", since(drill.time)))

@@ -3,6 +3,7 @@
 
 mod archive;
 mod bad_input;
+mod clock;
 mod config;
 mod confined;
 mod damage;
