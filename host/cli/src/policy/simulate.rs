@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use strongroom::{Simulation, Timeline};
+use strongroom::{Simulation, TimeZone, Timeline};
 use strongroom_command::{Host as _, Out, PolicyArgs, Session, Side, Table, usage};
 use strongroom_core::text::{count, counted};
 
@@ -20,10 +20,12 @@ EXAMPLES:
     strongroom policy simulate --every 1h --for 2y --keep-daily 7 --svg kept.svg
         and look at the picture in a browser
     strongroom policy simulate policy.wasm --every 1h --for 2y --set days=14
+    strongroom policy simulate --every 1h --for 60d --from 2026-10-01 --time-zone Europe/Berlin --keep-daily 7
+        over a change of the clocks
 
-Backups are imagined until now; once a day what the policy does not keep is
-forgotten, as `strongroom forget` in a cron job does. Nothing is read or written
-but the picture.")]
+Backups are imagined from now on, or from another moment; once a day what the
+policy does not keep is forgotten, as `strongroom forget` in a cron job does.
+Nothing is read or written but the picture.")]
 pub(crate) struct Args {
     /// The policy's component file [default: the built-in one]
     #[arg(value_name = "P.wasm", conflicts_with = "file")]
@@ -36,6 +38,10 @@ pub(crate) struct Args {
     /// How long it goes on
     #[arg(long = "for", value_name = "TIME", value_parser = stretch)]
     length: Duration,
+
+    /// When it begins: 2026-01-31 or 2026-01-31T10:15 in the time zone, or 2026-01-31T10:15:00Z [default: now]
+    #[arg(long, value_name = "MOMENT")]
+    from: Option<String>,
 
     /// From one time at which the policy is asked to the next [default: 1d, or as often as there are backups]
     #[arg(long, value_name = "TIME", value_parser = stretch)]
@@ -91,6 +97,10 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     }
     let policy = retaining(native, &args.keep, &options)?;
     let mut timeline = Timeline::new(args.every, args.length);
+    if let Some(from) = &args.from {
+        let zone = args.policy.time_zone.as_deref().map_or(Ok(TimeZone::utc()), TimeZone::named)?;
+        timeline.from = zone.parse(from).map_err(|e| usage(format!("--from: {e}")))?;
+    }
     timeline.positions = args.positions;
     timeline.name.clone_from(&args.name);
     if let Some(every) = args.forget_every {

@@ -115,8 +115,8 @@ fn a_policy_is_checked() {
 #[test]
 fn a_policy_is_tried_out() {
     let place = Place::empty();
-    let run =
-        "policy simulate --every 1h --for 60d --keep-daily 7 --keep-weekly 4 --time-zone America/New_York";
+    let run = "policy simulate --every 1h --for 60d --from 2026-10-01 --keep-daily 7 --keep-weekly 4 \
+               --time-zone America/New_York";
     let said = place.ok(&format!("{run} --svg kept.svg"));
     assert!(said.starts_with("TIME (America/New_York)"), "{said}");
     assert!(said.contains("Of 1,441 backups 10 are left"), "{said}");
@@ -125,6 +125,11 @@ fn a_policy_is_tried_out() {
     let lines = place.json(run);
     assert_eq!(lines.len(), 11);
     assert_eq!(lines[10]["made"], 1441);
+    // What is left depends on the day on which it ends.
+    for (from, left) in [("2026-10-01T09:00", 9), ("2027-01-13T23:59", 9), ("2026-08-29T12:00:00Z", 9)] {
+        let lines = place.json(&run.replace("2026-10-01", from));
+        assert_eq!(lines.len(), left + 1, "{from}");
+    }
     // By their names.
     for (name, kept) in [("", 1), (" --name nightly", 31)] {
         let lines = place.json(&format!("policy simulate --every 1d --for 30d --keep-name nightly-*{name}"));
@@ -133,4 +138,10 @@ fn a_policy_is_tried_out() {
     place.fails("policy simulate --every 1h --for 60d", 2, &["everything is kept"]);
     place.fails("policy simulate --every 1 --for 60d --keep-last 1", 2, &["30min"]);
     place.fails("policy simulate --every 2h --for 1h --keep-last 1", 1, &["1 to 1,000,000 backups"]);
+    place.fails(
+        "policy simulate --every 1h --for 9d --keep-last 1 --from now",
+        2,
+        &["--from", "2026-01-31T10:15"],
+    );
+    place.fails("policy simulate --every 1d --for 9d --keep-last 1 --from 9999-12-30", 1, &["1970 to 9998"]);
 }

@@ -11,6 +11,8 @@ use crate::{Error, ErrorCode, Result};
 
 /// No imagined time has more backups.
 const BACKUPS_MAX: u64 = 1_000_000;
+/// The end of the year 9998, UTC.
+const LATEST: i64 = 253_370_764_799;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// An imagined time, in which backups are made and forgotten.
@@ -23,8 +25,8 @@ pub struct Timeline {
     pub length: Duration,
     /// From one time at which the policy is asked to the next; a day, or `every` if that is longer.
     pub forget_every: Duration,
-    /// When it ends.
-    pub end: SystemTime,
+    /// When it begins.
+    pub from: SystemTime,
     /// How far the database's position moves from one backup to the next.
     pub positions: u64,
     /// How the names of the snapshots begin; a dash and a number follow.
@@ -32,13 +34,13 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A backup so often, for so long, until now; the policy is asked once a day.
+    /// A backup so often, for so long, from now on; the policy is asked once a day.
     pub fn new(every: Duration, length: Duration) -> Self {
         Self {
             every,
             length,
             forget_every: every.max(DAY),
-            end: SystemTime::now(),
+            from: SystemTime::now(),
             positions: 1,
             name: "imagined".to_owned(),
         }
@@ -99,8 +101,13 @@ impl Policy {
             );
             Error::new(ErrorCode::Invalid, message)
         })?;
-        let end = seconds(timeline.end);
-        let start = end - (backups * every) as i64;
+        let start = seconds(timeline.from);
+        let length = i64::try_from(timeline.length.as_secs()).ok();
+        // Calendars go no further.
+        if start < 0 || length.and_then(|length| start.checked_add(length)).is_none_or(|end| end > LATEST) {
+            let message = "the imagined time must lie in the years 1970 to 9998";
+            return Err(Error::new(ErrorCode::Invalid, message));
+        }
         let history = History { policy: self, timeline, start, backups };
         on_own_thread("simulate", || history.run(each))
     }

@@ -42,6 +42,22 @@ impl TimeZone {
         })
     }
 
+    /// What a person wrote for a moment: `2026-01-31`, `2026-01-31T10:15`, both as a clock of this zone shows it, or with
+    /// an offset of its own, `2026-01-31T10:15:00Z`. A day is its beginning; of an hour that comes twice the first is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Invalid`] if it is none.
+    pub fn parse(&self, text: &str) -> Result<SystemTime> {
+        let civil = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(self.0.clone()).ok();
+        let timestamp = text.parse::<Timestamp>().ok().or_else(|| civil().map(|at| at.timestamp()));
+        timestamp.map(SystemTime::from).ok_or_else(|| {
+            let message =
+                format!("{text:?} is no moment; write 2026-01-31, 2026-01-31T10:15 or 2026-01-31T10:15:00Z");
+            Error::new(ErrorCode::Invalid, message)
+        })
+    }
+
     /// A moment in this zone.
     pub(crate) fn moment(&self, seconds: i64) -> Moment {
         let timestamp = Timestamp::from_second(seconds);
@@ -129,6 +145,21 @@ mod tests {
     fn no_number_of_seconds_is_too_much() {
         for seconds in [i64::MIN, i64::MAX] {
             assert_eq!(TimeZone::named("Pacific/Apia").unwrap().moment(seconds).seconds, seconds);
+        }
+    }
+
+    #[test]
+    fn moments_are_read_as_people_write_them() {
+        let berlin = TimeZone::named("Europe/Berlin").unwrap();
+        let read = |text: &str| berlin.parse(text).map(seconds);
+        assert_eq!(read("2026-10-25T01:30:00Z").unwrap(), 1_792_891_800);
+        assert_eq!(read("2026-10-25T01:30:00+02:00").unwrap(), 1_792_884_600);
+        // The hour from 2 to 3 comes twice.
+        assert_eq!(read("2026-10-25T02:30").unwrap(), 1_792_888_200);
+        assert_eq!(read("2026-10-25").unwrap(), 1_792_879_200);
+        assert_eq!(read("2026-03-29T02:30").unwrap(), read("2026-03-29T03:30").unwrap());
+        for wrong in ["", "now", "2026-02-30", "31.1.2026", "1792891800"] {
+            assert_eq!(read(wrong).unwrap_err().code(), ErrorCode::Invalid, "{wrong}");
         }
     }
 
