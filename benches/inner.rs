@@ -100,6 +100,7 @@ fn repository() -> MemoryVault {
     let job = Job {
         name: "a".into(),
         source: "bench".into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

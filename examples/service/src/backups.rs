@@ -1,6 +1,7 @@
 //! Backups, one at a time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -115,7 +116,7 @@ impl Backups {
                 };
             }
         });
-        self.pairs.take_changed();
+        let writes = self.pairs.writes.load(Ordering::Acquire);
         // Reads only what changed since the backup before.
         let source = LiveFile::new(&self.pairs.database, &self.pairs.file);
         let made = repository.backup(&source, &Backup::new().source("service"));
@@ -124,6 +125,8 @@ impl Backups {
         let state = match made {
             Ok(snapshot) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                // Only now: after one that failed, the next try is due.
+                self.pairs.saved(writes);
                 jobs.totals.done += 1;
                 jobs.totals.last = Some((now, seconds, snapshot.clone()));
                 State::Done { seconds, snapshot: Box::new(snapshot) }
@@ -131,7 +134,6 @@ impl Backups {
             Err(e) => {
                 eprintln!("backup {id}: {e}");
                 jobs.totals.failed += 1;
-                self.pairs.set_changed();
                 State::Failed { seconds, code: e.code().as_str().to_owned(), message: e.to_string() }
             }
         };

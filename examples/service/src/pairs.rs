@@ -1,7 +1,7 @@
 //! What the service is for: pairs of keys and values in redb. All calls block.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
@@ -10,10 +10,10 @@ const PAIRS: TableDefinition<&str, &[u8]> = TableDefinition::new("pairs");
 pub(crate) struct Pairs {
     pub(crate) database: Database,
     pub(crate) file: PathBuf,
-    /// Something was written since the last backup began.
-    changed: AtomicBool,
     pub(crate) reads: AtomicU64,
     pub(crate) writes: AtomicU64,
+    /// So many writes the newest backup has seen; `u64::MAX` before the first.
+    saved: AtomicU64,
 }
 
 impl Pairs {
@@ -23,7 +23,7 @@ impl Pairs {
         txn.open_table(PAIRS)?;
         txn.commit()?;
         let file = file.to_owned();
-        Ok(Self { database, file, changed: true.into(), reads: 0.into(), writes: 0.into() })
+        Ok(Self { database, file, reads: 0.into(), writes: 0.into(), saved: u64::MAX.into() })
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
@@ -45,22 +45,16 @@ impl Pairs {
             }
         };
         txn.commit()?;
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        self.changed.store(true, Ordering::Release);
+        self.writes.fetch_add(1, Ordering::Release);
         Ok(was_there)
     }
 
     pub(crate) fn is_changed(&self) -> bool {
-        self.changed.load(Ordering::Acquire)
+        self.writes.load(Ordering::Acquire) != self.saved.load(Ordering::Acquire)
     }
 
-    /// A backup begins: what is written from here on, it may not see.
-    pub(crate) fn take_changed(&self) -> bool {
-        self.changed.swap(false, Ordering::AcqRel)
-    }
-
-    /// It failed.
-    pub(crate) fn set_changed(&self) {
-        self.changed.store(true, Ordering::Release);
+    /// A backup succeeded that began after so many writes; what was written since, it may not have seen.
+    pub(crate) fn saved(&self, writes: u64) {
+        self.saved.store(writes, Ordering::Release);
     }
 }

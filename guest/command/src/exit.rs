@@ -29,7 +29,7 @@ EXIT CODES:
    10    there is no repository
    11    somebody else holds the repository or the database
    12    damage: in the repository, or in the database
-   13    refused by a policy
+   13    refused: by a policy, or as another database than the source was
    14    the engine, a policy or a plugin went past a budget of its sandbox
   130    interrupted by Ctrl-C or SIGTERM
 `strongroom run` exits with the plugin's own code if the plugin ends by itself.";
@@ -61,6 +61,11 @@ impl std::error::Error for Exit {}
 /// An error of the command line.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
+}
+
+/// What exists and may be overwritten, the command overwrites with `--force`; what may not be, says so itself.
+pub(crate) fn by_force(e: Error) -> Error {
+    Error::new(e.code(), e.to_string().replace("allow overwriting it", "replace it with --force"))
 }
 
 /// Reports an error and says what to exit with.

@@ -48,14 +48,14 @@ pub fn command_line<P: Program>() -> clap::Command {
 pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let as_json = args.iter().any(|arg| arg == "--json");
-    let command = match P::configured(command_line::<P>(), &args) {
+    let command = match P::configured(without_empty(command_line::<P>(), &args), &args) {
         Ok(command) => command,
         Err(e) => return exit::report(&e, as_json),
     };
-    let args = command.try_get_matches_from(args).and_then(|mut matches| {
+    let parsed = command.clone().try_get_matches_from(&args).and_then(|mut matches| {
         Ok((named_by(&matches), Args::<P::Own>::from_arg_matches_mut(&mut matches)?))
     });
-    match args {
+    match parsed {
         Ok((named_by, Args { mut global, verb })) => {
             global.named_by = named_by;
             let json = global.json;
@@ -65,7 +65,10 @@ pub fn main<P: Program>(args: impl IntoIterator<Item = OsString>) -> u8 {
                 Err(e) => exit::report(&e, json),
             }
         }
-        Err(e) => exit::report_usage(&e, as_json),
+        Err(e) => match of_variable(&command, &args, &e) {
+            Some(e) => exit::report(&e, as_json),
+            None => exit::report_usage(&e, as_json),
+        },
     }
 }
 
@@ -80,6 +83,45 @@ fn named_by(matches: &clap::ArgMatches) -> Option<&'static str> {
         },
         _ => None,
     }
+}
+
+/// Whether this option is given on the command line, and not behind `--`.
+fn is_given(args: &[OsString], option: &str) -> bool {
+    let mut words = args.iter().map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--");
+    words.any(|arg| arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
+}
+
+/// The command line without the variables that are empty and stand behind an option that is given.
+fn without_empty(mut command: clap::Command, args: &[OsString]) -> clap::Command {
+    let shadowed = |arg: &&clap::Arg| {
+        let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        is_empty && arg.get_long().is_some_and(|long| is_given(args, &format!("--{long}")))
+    };
+    let shadowed: Vec<clap::Id> =
+        command.get_arguments().filter(shadowed).map(|arg| arg.get_id().clone()).collect();
+    for id in shadowed {
+        command = command.mut_arg(id, |arg| arg.env(clap::builder::Resettable::Reset));
+    }
+    command
+}
+
+/// An error about an option that comes from the environment: whoever set the variable needs its name.
+fn of_variable(command: &clap::Command, args: &[OsString], e: &clap::Error) -> Option<anyhow::Error> {
+    let said = e.to_string();
+    command.get_arguments().find_map(|arg| {
+        let (variable, option) = (arg.get_env()?, format!("--{}", arg.get_long()?));
+        let value = std::env::var_os(variable).filter(|_| !is_given(args, &option))?;
+        if !said.contains(&format!("'{option} <")) {
+            return None;
+        }
+        let variable = variable.display();
+        Some(usage(if value.is_empty() {
+            format!("the environment variable {variable} is set, but empty; set it to what {option} takes, or unset it")
+        } else {
+            let line = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            format!("the environment variable {variable}: {line}")
+        }))
+    })
 }
 
 fn run<P: Program>(global: Global, verb: Verb<P::Own>) -> anyhow::Result<()> {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use strongroom_core::directory;
+
 use crate::exit::usage;
 use crate::host::Host;
 
@@ -13,9 +15,18 @@ pub fn expand(host: &dyn Host, path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The path with `~/` and environment variables filled in.
+///
+/// A file or directory whose name has a dollar sign in it is meant as it is.
 pub fn fill_in(path: &Path) -> anyhow::Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(usage("a path is empty; perhaps a variable in the shell's command line is not set"));
+    }
+    if let Err(e) = directory::check_local(path) {
+        return Err(usage(e.to_string()));
+    }
+    let text = path.as_os_str().as_encoded_bytes();
+    if text.contains(&b'$') && !text.starts_with(b"~") && path.symlink_metadata().is_ok() {
+        return Ok(path.to_owned());
     }
     let expanded = expanded(path)?;
     if expanded.starts_with("~") {

@@ -93,6 +93,7 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
     let mut engine_job = engine::Job {
         name: job.name,
         source: job.source,
+        only_source: false,
         origin: job.origin,
         tables: job.tables,
         leave_out: job.leave_out,
@@ -110,6 +111,10 @@ fn job(job: wit::Job) -> Result<(engine::Job, String)> {
         let number = match option.as_str() {
             "compression" => {
                 engine_job.compression = compression(value)?;
+                continue;
+            }
+            "only-source" => {
+                engine_job.only_source = value == "yes";
                 continue;
             }
             "full-scan-snapshots" => &mut engine_job.full_scan_snapshots,
@@ -159,6 +164,7 @@ impl wit::Guest for Component {
             parts: plan.parts,
             bytes_about: plan.bytes_about,
             entries: plan.entries,
+            moved_from: plan.moved_from,
             state,
         })
     }

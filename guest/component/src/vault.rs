@@ -55,7 +55,13 @@ pub(crate) fn vault() -> Result<&'static WasiVault> {
 
 fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
     let path = if path.is_empty() { "the repository" } else { path };
-    let (code, why) = match code {
+    let (code, why) = in_words(code);
+    Error::new(code, format!("cannot {doing} {path}: {why}"))
+}
+
+/// What a host says. Every code is here, so that none reaches people in the words of WASI's specification.
+fn in_words(code: ErrorCode) -> (Code, &'static str) {
+    match code {
         ErrorCode::NoEntry => (Code::NotFound, "it is not there"),
         ErrorCode::Exist => (Code::Exists, "it is there already"),
         ErrorCode::Access | ErrorCode::NotPermitted => (Code::Denied, "permission is missing"),
@@ -66,10 +72,31 @@ fn error(path: &str, doing: &str, code: ErrorCode) -> Error {
         ErrorCode::FileTooLarge => (Code::Full, "the file system takes no larger file"),
         ErrorCode::IsDirectory => (Code::Io, "it is a directory"),
         ErrorCode::NotDirectory => (Code::Io, "it is no directory"),
-        ErrorCode::Loop => (Code::Io, "it is a link, which is not followed"),
-        other => return Error::new(Code::Io, format!("cannot {doing} {path}: {}", other.message())),
-    };
-    Error::new(code, format!("cannot {doing} {path}: {why}"))
+        ErrorCode::NotEmpty => (Code::Io, "the directory is not empty"),
+        ErrorCode::Io => (Code::Io, "the disk or the file system failed"),
+        ErrorCode::NoDevice | ErrorCode::NoSuchDevice => (Code::Io, "the disk or its file system is gone"),
+        ErrorCode::InsufficientMemory => (Code::Io, "the system has no memory left"),
+        ErrorCode::Loop => (Code::Io, "it is a symbolic link, which is not followed"),
+        ErrorCode::TooManyLinks => (Code::Io, "it has more links than the file system allows"),
+        ErrorCode::NameTooLong => (Code::Io, "the name is too long for the file system"),
+        ErrorCode::IllegalByteSequence => (Code::Io, "its name is not UTF-8"),
+        ErrorCode::CrossDevice => (Code::Io, "it is on another file system than the repository"),
+        ErrorCode::Busy | ErrorCode::TextFileBusy => (Code::Io, "something else is using it"),
+        ErrorCode::WouldBlock | ErrorCode::Already | ErrorCode::InProgress => {
+            (Code::Io, "the file system was not ready; run it again")
+        }
+        ErrorCode::Deadlock | ErrorCode::NoLock => (Code::Io, "the file system could not lock it"),
+        ErrorCode::Interrupted => (Code::Io, "signals interrupted it again and again"),
+        ErrorCode::Overflow => (Code::Io, "a number is larger than the file system can say"),
+        ErrorCode::Pipe => (Code::Io, "it is a pipe that nobody reads"),
+        ErrorCode::NoTty | ErrorCode::InvalidSeek => (Code::Io, "it is not a file"),
+        ErrorCode::BadDescriptor => (Code::Io, "the file was closed"),
+        ErrorCode::Invalid => (Code::Io, "the file system does not take this"),
+        ErrorCode::Unsupported => (Code::Io, "the file system cannot do this"),
+        ErrorCode::MessageSize | ErrorCode::NotRecoverable => {
+            (Code::Io, "the file system is in a state from which it does not recover")
+        }
+    }
 }
 
 /// Asks the host, before what others see changes, whether the run still holds the repository: its lock may have been broken.

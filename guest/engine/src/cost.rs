@@ -154,6 +154,7 @@ fn job(number: u32) -> Job {
     Job {
         name: "{source}-{time}".into(),
         source: "app".into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

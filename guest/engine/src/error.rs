@@ -78,10 +78,13 @@ impl Error {
         self.code == Code::NotFound || self.is_spoilt()
     }
 
-    /// The same error, with where it happened in front.
+    /// The same error, with where it happened in front, unless it says that already: a vault names the file.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.message = format!("{place}: {}", self.message);
+        let place = place.to_string();
+        if !self.message.contains(&place) {
+            self.message = format!("{place}: {}", self.message);
+        }
         self
     }
 }

@@ -84,6 +84,7 @@ fn make() -> MemoryVault {
         let job = Job {
             name: name.into(),
             source: "golden".into(),
+            only_source: false,
             origin: None,
             tables: None,
             leave_out: Vec::new(),

@@ -72,6 +72,9 @@ fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Error> {
         options.create_new(true)
     };
     let mut file = options.open(path).map_err(|e| match e.kind() {
+        _ if path.exists() && !path.is_file() => {
+            Error::new(ErrorCode::Exists, format!("{} is not a file; choose another name", path.display()))
+        }
         ErrorKind::AlreadyExists => Error::new(
             ErrorCode::Exists,
             format!("{} exists already; choose another name, or replace it with --force", path.display()),

@@ -4,6 +4,22 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorCode, Result};
 
+/// Fails for what is no path but an address, `s3://bucket/backups`: taken for a path, it would make a directory `s3:`.
+pub fn check_local(path: &Path) -> Result<()> {
+    let Some((scheme, _)) = path.to_str().and_then(|path| path.split_once("://")) else { return Ok(()) };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
+    if !is_scheme {
+        return Ok(());
+    }
+    let path = path.display();
+    let message = format!(
+        "{path}: {scheme}:// is not supported; give the path of a file or directory of this machine, which may be a mounted \
+         one (./{path} is one of that name)"
+    );
+    Err(Error::new(ErrorCode::Unsupported, message))
+}
+
 /// Whether a directory was made by this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
@@ -153,5 +169,23 @@ pub fn check(dir: &Path) -> Result<()> {
             ),
         )),
         Err(e) => Err(Error::io("look at", dir, &e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_path() {
+        for address in
+            ["s3://bucket/x", "S3://b", "sftp://host/x", "rest:http://host/", "file:///x", "az+v2://x"]
+        {
+            let e = check_local(Path::new(address)).unwrap_err().to_string();
+            assert!(e.contains(address) && e.contains("not supported"), "{e}");
+        }
+        for path in ["./s3://x", "/s3://x", "a/s3://x", "s3:/x", "://x", "3s://x", "C:\\x", "a b://x"] {
+            check_local(Path::new(path)).unwrap();
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use strongroom_store as store;
 
+use crate::text;
+
 /// Why not all snapshots are forgotten unless that is asked for.
 pub const NOTHING_LEFT: &str = "no snapshot would be left, so nothing was forgotten; if that is what you want, allow it \
                                 with --allow-empty or Forget::allow_empty";
@@ -116,10 +118,10 @@ impl Error {
         self.code
     }
 
-    /// The same error with where it happened in front.
+    /// The same error with where it happened in front, unless it says that already.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.message = format!("{place}: {}", self.message);
+        self.message = text::placed(&place.to_string(), &self.message);
         self
     }
 
@@ -143,7 +145,7 @@ impl Error {
             K::StorageFull | K::QuotaExceeded | K::FileTooLarge => ErrorCode::Full,
             _ => ErrorCode::Io,
         };
-        Self::new(code, format!("cannot {doing} {}: {e}", path.display()))
+        Self::new(code, format!("cannot {doing} {}: {}", path.display(), store::in_words(e)))
     }
 }
 

@@ -67,6 +67,14 @@ pub fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
+/// What happened, with the place in front unless it says that already.
+pub fn placed(place: &str, what: &str) -> String {
+    // As part of a longer path it is another place.
+    let within = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    let is_named = what.match_indices(place).any(|(at, _)| !what[..at].ends_with(within));
+    if is_named { what.to_owned() } else { format!("{place}: {what}") }
+}
+
 /// Text from a database on one line, with nothing in it that a terminal would act on.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

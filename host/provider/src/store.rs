@@ -42,7 +42,7 @@ impl Database {
     }
 
     pub(crate) fn position(&self, at: &str) -> kv::Result<u64> {
-        let position = self.store.position(at)?;
+        let position = self.store.position(at).map_err(|e| e.about(Some(&self.path)))?;
         self.unchanged()?;
         Ok(position)
     }
@@ -68,7 +68,7 @@ impl Database {
     /// Passes on what was read, if it was all of one moment.
     fn read<T>(&self, read: kv::Result<T>) -> Result<T> {
         self.unchanged()?;
-        Ok(read?)
+        Ok(read.map_err(|e| e.about(Some(&self.path)))?)
     }
 }
 
@@ -222,7 +222,7 @@ impl wit::GuestBytes for Bytes {
                 if read.is_err() || out.is_empty() {
                     self.of.unchanged()?;
                 }
-                read?;
+                read.map_err(|e| e.about(Some(&self.of.path)))?;
                 Ok(out)
             }
         }

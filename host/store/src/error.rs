@@ -1,6 +1,8 @@
 //! What a store or a sink can say went wrong.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 /// What went wrong, as far as a caller can act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,25 @@ impl Error {
     /// An error of this code with this message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// The same error with the file that it is about in front, if there is one that it does not name yet.
+    #[must_use]
+    pub fn about(mut self, file: Option<&Path>) -> Self {
+        let Some(file) = file.map(|file| file.display().to_string()) else { return self };
+        if !self.message.contains(&file) {
+            self.message = format!("{file}: {}", self.message);
+        }
+        self
+    }
+}
+
+/// What the system said of a file, in words that say something to whoever does not know how it was read.
+pub fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the file ends before what must follow; it was cut off".to_owned(),
+        io::ErrorKind::WriteZero => "not all of it could be written".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! The traits say what the WIT interfaces `kv-store` and `kv-sink` say, so that whatever implements them can be handed
 //! to the sandboxed engine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 // The helpers in `tests/` name this crate.
 #[cfg(test)]
@@ -16,7 +16,7 @@ pub mod frame;
 pub mod redb;
 pub mod rows;
 
-pub use error::{Error, ErrorCode, Result};
+pub use error::{Error, ErrorCode, Result, in_words};
 
 /// The name of the [note](Store::notes) that says what a store cannot hand over, so that no backup has it.
 pub const LEFT_BEHIND: &str = "left-behind";
@@ -80,6 +80,11 @@ pub trait Store: Send + Sync {
     /// whatever reason; the caller then scans.
     fn changes(&self, _table: &str, _stamp: &[u8]) -> Result<Option<Box<dyn Changes>>> {
         Ok(None)
+    }
+
+    /// The file that it reads, if it is one: errors name it, and sources are named after it.
+    fn file(&self) -> Option<&Path> {
+        None
     }
 
     /// The directories below which this store opens files from now on; `None` if that is not known. Threads that read a

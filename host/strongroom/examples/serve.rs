@@ -11,39 +11,42 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
-use strongroom::{Backup, Repository};
+use strongroom::{Backup, LiveFile, Repository};
 
 const PAIRS: TableDefinition<&str, &str> = TableDefinition::new("pairs");
 const EVERY: Duration = Duration::from_secs(10);
 
 struct App {
     db: Database,
+    file: PathBuf,
     repository: Repository,
-    /// Something was written since the last backup.
-    changed: AtomicBool,
+    writes: AtomicU64,
+    /// How many writes the newest backup has seen. Held while one is made: two at once would exclude each other.
+    saved: Mutex<Option<u64>>,
 }
 
 impl App {
     fn open(dir: &PathBuf) -> Result<Self, Box<dyn Error>> {
         std::fs::create_dir_all(dir)?;
-        let db = Database::create(dir.join("app.redb"))?;
+        let file = dir.join("app.redb");
+        let db = Database::create(&file)?;
         let write = db.begin_write()?;
         write.open_table(PAIRS)?;
         write.commit()?;
         let repository = Repository::at(dir.join("backups"))?;
-        Ok(Self { db, repository, changed: AtomicBool::new(true) })
+        Ok(Self { db, file, repository, writes: AtomicU64::new(0), saved: Mutex::new(None) })
     }
 
     fn set(&self, key: &str, value: &str) -> Result<(), redb::Error> {
         let write = self.db.begin_write()?;
         write.open_table(PAIRS)?.insert(key, value)?;
         write.commit()?;
-        self.changed.store(true, Ordering::Release);
+        self.writes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
@@ -52,11 +55,20 @@ impl App {
         Ok(pairs.get(key)?.map(|value| value.value().to_owned()))
     }
 
-    /// Backs up what is there at this moment; writers go on meanwhile.
+    /// Backs up what is there at this moment; writers go on meanwhile. With its file the database can tell what changed, so
+    /// only that is read.
     fn back_up(&self) -> strongroom::Result<String> {
-        self.changed.store(false, Ordering::Release);
-        let snapshot = self.repository.backup(&self.db, &Backup::new().source("serve"))?;
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let writes = self.writes.load(Ordering::Acquire);
+        let snapshot = self.repository.backup(&LiveFile::new(&self.db, &self.file), &Backup::new())?;
+        // Only after it succeeded; what was written meanwhile is for the next one.
+        *saved = Some(writes);
         Ok(format!("{}: {} entries, {} bytes added", snapshot.name, snapshot.entries, snapshot.bytes_added))
+    }
+
+    fn is_changed(&self) -> bool {
+        let saved = *self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        saved != Some(self.writes.load(Ordering::Acquire))
     }
 
     fn answer(&self, line: &str) -> Result<String, Box<dyn Error>> {
@@ -96,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(EVERY);
-            if timer.changed.load(Ordering::Acquire) {
+            if timer.is_changed() {
                 match timer.back_up() {
                     Ok(made) => println!("{made}"),
                     Err(e) => eprintln!("no backup this time: {e}"),

@@ -14,7 +14,7 @@ impl Repository {
         let (Some(policy), Some(store)) = (asked(backup, Decision::Select), &grants.store) else {
             return Ok(Vec::new());
         };
-        let tables = store.tables()?;
+        let tables = store.tables().map_err(|e| grants.of_database(e))?;
         let leave_out = match policy.select(source, &tables) {
             Ok(leave_out) => leave_out,
             Err(e) if e.code() == ErrorCode::Io => return Err(not_asked(&e)),

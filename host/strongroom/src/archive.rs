@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_core::archive;
@@ -188,7 +187,7 @@ impl Repository {
 /// What is wrong with the archive is not wrong with the repository.
 fn in_archive(e: Error, grants: &Grants) -> Error {
     if archive::is_about(&e) {
-        grants.failed_outside.store(true, Ordering::Relaxed);
+        grants.note_outside(&e.to_string());
     }
     e
 }

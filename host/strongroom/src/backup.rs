@@ -8,6 +8,7 @@ use strongroom_store::Store;
 
 use crate::host::Grants;
 use crate::model::{Snapshot, checked};
+use crate::origin::{self, Identity};
 use crate::policy::Policy;
 use crate::repository::Repository;
 use crate::sandbox::{Access, Instance, Memory, on_confined_thread, on_own_thread, wit};
@@ -87,7 +88,9 @@ impl Backup {
         self
     }
 
-    /// Which database this is among those that share the repository. Without this, what the source says of itself.
+    /// Which database this is among those that share the repository: the snapshots of one source are one history. Without
+    /// this, the name of the database's file, [without its ending](Source::name). A [`redb::Database`] alone does not know
+    /// its file; without a source it is refused once the repository holds another.
     #[must_use]
     pub fn source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
@@ -138,7 +141,8 @@ impl Backup {
         self
     }
 
-    /// Publishes the snapshot also if the policy refuses it.
+    /// Publishes the snapshot also if the policy refuses it, or if the file that the source was made of before is still
+    /// there beside this one.
     #[must_use]
     pub fn accept(mut self, yes: bool) -> Self {
         self.accept = yes;
@@ -176,25 +180,32 @@ impl Backup {
         self.accept
     }
 
-    fn job(&self, source: &str, threads: usize, leave_out: Vec<String>) -> wit::Job {
+    pub(crate) fn given_source(&self) -> Option<String> {
+        self.source.clone()
+    }
+
+    fn job(&self, identity: &Identity, threads: usize, leave_out: Vec<String>) -> wit::Job {
         let time = self.time.unwrap_or_else(SystemTime::now);
         wit::Job {
             store: "store".to_owned(),
             name: self.name.clone(),
-            source: source.to_owned(),
-            origin: None,
+            source: identity.source.clone(),
+            origin: identity.origin.clone(),
             tables: self.tables.clone(),
             leave_out,
             position: self.position.clone(),
             time: time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             full_scan: self.full_scan,
             parts: if threads == 1 { 1 } else { (threads * PARTS_PER_THREAD) as u32 },
-            options: self.options(),
+            options: self.options(identity.is_nameless),
         }
     }
 
-    fn options(&self) -> Vec<(String, String)> {
+    fn options(&self, is_nameless: bool) -> Vec<(String, String)> {
         let mut options = Vec::new();
+        if is_nameless {
+            options.push(("only-source".to_owned(), "yes".to_owned()));
+        }
         if let Some((snapshots, days)) = self.full_scan_after {
             options.push(("full-scan-snapshots".to_owned(), snapshots.to_string()));
             options.push(("full-scan-days".to_owned(), days.to_string()));
@@ -216,16 +227,16 @@ impl Repository {
     ///
     /// [`ErrorCode::Exists`] for a name that is taken, [`ErrorCode::Locked`] if another run writes to the repository,
     /// [`ErrorCode::NotFound`] if there is no position where one was asked for or no table that matches,
-    /// [`ErrorCode::Refused`] if a policy does not accept it, [`ErrorCode::Full`] if there is no room, and others, each with a message that says what to do.
+    /// [`ErrorCode::Refused`] if a policy does not accept it, or if the source was made of another file that is still there, [`ErrorCode::Full`] if there is no room, and others, each with a message that says what to do.
     pub fn backup<S: Source + ?Sized>(&self, source: &S, backup: &Backup) -> Result<Snapshot> {
-        let name = backup.source.clone().unwrap_or_else(|| source.name());
+        let identity = Identity::of(source, backup);
         let store = source.store()?;
         if let Some(at) = &backup.position {
             // Nothing is made for a backup that cannot be named.
-            on_own_thread("position", || Ok(store.position(at)?))?;
+            on_own_thread("position", || Ok(store.position(at).map_err(|e| e.about((*store).file()))?))?;
         }
         let made = directory::prepare(self.dir(), backup.override_permissions)?;
-        let done = self.backup_locked(&name, store, backup);
+        let done = self.backup_locked(&identity, store, backup);
         if done.is_err() && made == Made::Now {
             // Only if nothing was written to it.
             let _ = std::fs::remove_dir(self.dir());
@@ -233,7 +244,7 @@ impl Repository {
         done
     }
 
-    fn backup_locked(&self, source: &str, store: Arc<dyn Store>, backup: &Backup) -> Result<Snapshot> {
+    fn backup_locked(&self, identity: &Identity, store: Arc<dyn Store>, backup: &Backup) -> Result<Snapshot> {
         let lock = self.lock("a backup")?;
         let span = tracing::info_span!("strongroom", verb = "backup", repository = %self.dir().display());
         let threads = backup.threads.unwrap_or_else(|| {
@@ -245,11 +256,12 @@ impl Repository {
         let walls = grants.doors(self.sandbox().walls(self.dir(), Access::Write));
         let done = on_confined_thread("backup", &walls, || {
             let _in = span.enter();
-            let leave_out = self.left_out(backup, source, &grants)?;
+            let leave_out = self.left_out(backup, &identity.source, &grants)?;
             let mut engine =
                 Instance::new(self.sandbox(), Some((self.dir(), Access::Write)), &grants, &memory)?;
-            let job = backup.job(source, threads, leave_out);
+            let job = backup.job(identity, threads, leave_out);
             let plan = engine.call(|engine, store| engine.call_prepare(store, &job))?;
+            origin::check(identity, plan.moved_from.as_deref(), backup, |message| self.warn(message))?;
             if plan.parts > job.parts {
                 let message =
                     format!("the engine planned {} parts where at most {} make sense", plan.parts, job.parts);

@@ -15,7 +15,8 @@ impl Repository {
     pub fn compare<S: Source + ?Sized>(&self, snapshot: &str, source: &S) -> Result<Comparison> {
         let store = source.store()?;
         let (entries, bytes) = store
-            .tables()?
+            .tables()
+            .map_err(|e| e.about((*store).file()))?
             .iter()
             .fold((0, 0), |(entries, bytes), table| (entries + table.entries, bytes + table.bytes_about));
         let grants = Grants { store: Some(store), ..Grants::new(self.meter()) };

@@ -49,6 +49,7 @@ mod drill;
 mod forget;
 mod host;
 mod model;
+mod origin;
 mod plugin;
 mod policy;
 mod prune;

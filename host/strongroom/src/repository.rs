@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::host::progress::{Cancel, OnProgress};
@@ -39,6 +38,7 @@ impl Repository {
     /// The same, with an engine or budgets of one's own.
     pub fn with_sandbox(dir: impl AsRef<Path>, sandbox: Sandbox) -> Result<Self> {
         let dir = dir.as_ref();
+        directory::check_local(dir)?;
         let absolute = std::path::absolute(dir).map_err(|e| Error::io("find", dir, &e))?;
         Ok(Self {
             dir: absolute,
@@ -246,6 +246,11 @@ impl Repository {
 
     /// An error says which repository it is about, unless it is about the database.
     pub(crate) fn named(&self, e: Error, grants: &Grants) -> Error {
-        if grants.failed_outside.load(Ordering::Relaxed) { e } else { e.in_repository(&self.dir) }
+        match grants.database() {
+            _ if grants.is_outside(&e) => e,
+            // What the engine found wrong with what it was given.
+            Some(file) if e.to_string().contains("the store ") => e.at(file.display()),
+            _ => e.in_repository(&self.dir),
+        }
     }
 }

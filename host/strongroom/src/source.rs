@@ -1,6 +1,6 @@
 //! What can be backed up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use strongroom_store::Store;
@@ -12,15 +12,21 @@ use crate::{Error, ErrorCode, Result};
 
 /// Something that can be backed up: it opens a [`Store`], which is one moment of it.
 ///
-/// It stands for [`redb::Database`], alone or [with its file](LiveFile), and [`redb::ReadOnlyDatabase`], and for any store that is ready made, as an
+/// It stands for [`redb::Database`], which does not know its file and so has no [name](Source::name), alone or [with its file](LiveFile), and [`redb::ReadOnlyDatabase`], and for any store that is ready made, as an
 /// `Arc<dyn Store>` or an `Arc` of the store's own type.
 pub trait Source {
     /// The moment that is now.
     fn store(&self) -> Result<Arc<dyn Store>>;
 
-    /// What it is called among the databases that share a repository, unless the backup says otherwise.
-    fn name(&self) -> String {
-        "database".to_owned()
+    /// The file that it is in, where it knows one. Snapshots keep it, so that no other database goes on with their source.
+    fn file(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What it is called among the databases that share a repository, unless the backup says otherwise: the name of its
+    /// file without the ending, as the command has it. `None`: it has no name of its own.
+    fn name(&self) -> Option<String> {
+        Some(self.file()?.file_stem()?.to_str()?.to_owned())
     }
 }
 
@@ -62,6 +68,10 @@ impl Source for LiveFile<'_> {
     fn store(&self) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(RedbStore::live_with_file(self.database, &self.path)?))
     }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.path.clone())
+    }
 }
 
 impl Source for redb::ReadOnlyDatabase {
@@ -77,10 +87,18 @@ impl Source for Arc<dyn Store> {
     fn store(&self) -> Result<Arc<dyn Store>> {
         Ok(Arc::clone(self))
     }
+
+    fn file(&self) -> Option<PathBuf> {
+        (**self).file().map(Path::to_owned)
+    }
 }
 
 impl<S: Store + 'static> Source for Arc<S> {
     fn store(&self) -> Result<Arc<dyn Store>> {
         Ok(Arc::clone(self) as Arc<dyn Store>)
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        (**self).file().map(Path::to_owned)
     }
 }

@@ -78,6 +78,7 @@ fn natively(database: &Path, repository: &Path, threads: usize) -> Result<Once> 
     let job = Job {
         name: NAME.into(),
         source: NAME.into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

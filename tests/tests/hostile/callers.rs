@@ -84,7 +84,14 @@ impl Caller {
 
 /// A plan that nobody has made.
 fn invented() -> Plan {
-    Plan { name: "invented".to_owned(), parts: 1, bytes_about: 1, entries: 1, state: common::noise(7, 500) }
+    Plan {
+        name: "invented".to_owned(),
+        parts: 1,
+        bytes_about: 1,
+        entries: 1,
+        moved_from: None,
+        state: common::noise(7, 500),
+    }
 }
 
 fn refused<T>(answer: Answer<T>) -> Option<wit::Error> {

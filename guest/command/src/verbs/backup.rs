@@ -1,12 +1,13 @@
 //! `backup`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use serde::Serialize;
 use strongroom_core::{Error, ErrorCode, Snapshot};
 
+use crate::exit::usage;
 use crate::host::{Backup, Compression, Special};
 use crate::output;
 use crate::policy::PolicyArgs;
@@ -63,7 +64,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
 
-    /// Publish the snapshot also if the policy refuses it: if a table is gone, say, and is meant to be
+    /// Publish the snapshot also if the policy refuses it (a table is gone, say, and is meant to be), or if the file that
+    /// the source was before is still there
     #[arg(long)]
     accept: bool,
 
@@ -99,7 +101,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     let repository = session.repository_for(&database)?;
     let source = match &args.source {
         Some(source) => source.clone(),
-        None => database.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        None => name_of(&database)?,
     };
     let backup = Backup {
         database: &database,
@@ -123,6 +125,16 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         return session.print_json("snapshot", &Done { snapshot: &snapshot, seconds: took.as_secs_f64() });
     }
     session.say(output::made(&snapshot, took)).context("the snapshot is made, but it cannot be reported")
+}
+
+/// The source that a file is, if nobody says.
+fn name_of(database: &Path) -> anyhow::Result<String> {
+    let stem = database.file_stem().unwrap_or_default();
+    // Two names that are not UTF-8 may look the same, and must not be one source.
+    stem.to_str().map(str::to_owned).ok_or_else(|| {
+        let shown = database.display();
+        usage(format!("the name of {shown} is not UTF-8, and snapshots are named after it; give a --source, and a --name if you like"))
+    })
 }
 
 /// Whoever stopped a backup wants to know what is left of it.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
+use strongroom_core::Archived;
 use strongroom_core::text::{counted, duration, short, size, visible};
-use strongroom_core::{Archived, Error, ErrorCode};
 use strongroom_store::redb::Partial;
 
-use crate::exit::usage;
+use crate::exit::{by_force, usage};
 use crate::output::json;
 use crate::output::out::Out;
 use crate::session::Session;
@@ -62,13 +62,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         return tell(session, &exported, None, started);
     }
     let file = session.expand(&args.file)?;
-    let exists = |e: strongroom_store::Error| match Error::from(e) {
-        e if e.code() == ErrorCode::Exists && !args.force => Error::new(
-            ErrorCode::Exists,
-            format!("{} exists already; choose another name, or replace it with --force", file.display()),
-        ),
-        e => e,
-    };
+    let exists = |e: strongroom_store::Error| by_force(e.into());
     let (partial, mut out) = Partial::create(&file, args.force).map_err(exists)?;
     let exported = repository.export(&args.snapshot, &mut out, file.parent())?;
     out.sync_all().map_err(|e| strongroom_core::archive::not_written(&e))?;

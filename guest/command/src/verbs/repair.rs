@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use serde::Serialize;
-use strongroom_core::text::{counted, duration, size, visible};
+use strongroom_core::text::{counted, duration, placed, size, visible};
 use strongroom_core::{Error, ErrorCode, Loss, Note, Repaired};
 
 use crate::output::out::stdout;
@@ -91,7 +91,7 @@ fn describe(repaired: &Repaired, dry_run: bool) -> anyhow::Result<()> {
         [(mended, &repaired.mended), ("unreadable", &repaired.unreadable), ("left", &repaired.left)]
     {
         for Note { file, what, .. } in notes {
-            writeln!(out, "{word}: {}: {}", visible(file), visible(what))?;
+            writeln!(out, "{word}: {}", visible(&placed(file, what)))?;
         }
     }
     for loss in &repaired.lost {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use strongroom_core::text::{counted, size, time, visible};
+use strongroom_core::text::{counted, placed, size, time, visible};
 use strongroom_core::{Error, ErrorCode};
 use strongroom_store::redb::Partial;
 
@@ -83,6 +83,10 @@ fn check(file: &Path, force: bool) -> Result<(), Error> {
     match read {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Ok(_) if report::is_report(&beginning) => Ok(()),
+        _ if !fs::symlink_metadata(file).is_ok_and(|found| found.is_file()) => {
+            let message = format!("{} is not a file; give the page another name", file.display());
+            Err(Error::new(ErrorCode::Exists, message))
+        }
         _ if force => Ok(()),
         _ => {
             let message = format!(
@@ -136,8 +140,7 @@ fn print(session: &Session<'_>, facts: &Facts) -> anyhow::Result<()> {
             Severity::Attention => "attention",
             Severity::Hint => "hint",
         };
-        let file = if finding.file.is_empty() { String::new() } else { visible(&finding.file) + ": " };
-        session.say(format!("{word}: {file}{}", visible(&finding.what)))?;
+        session.say(format!("{word}: {}", visible(&placed(&finding.file, &finding.what))))?;
     }
     if facts.status == Status::Ok && facts.snapshots > 0 {
         session.say("nothing is known to be wrong")?;

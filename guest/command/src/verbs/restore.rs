@@ -8,7 +8,7 @@ use serde::Serialize;
 use strongroom_core::{Damage, Error, ErrorCode};
 
 use super::import::Source;
-use crate::exit::usage;
+use crate::exit::{by_force, usage};
 use crate::host::{Form, Restore, Special};
 use crate::output::json;
 use crate::output::out::Out;
@@ -123,10 +123,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
         ErrorCode::Cancelled => {
             Error::new(ErrorCode::Cancelled, format!("interrupted; {} is as it was", out.display()))
         }
-        ErrorCode::Exists if !args.force => Error::new(
-            ErrorCode::Exists,
-            format!("{} exists already; choose another name, or replace it with --force", out.display()),
-        ),
+        ErrorCode::Exists => by_force(e),
         ErrorCode::Damaged if args.archive.is_some() => {
             Error::new(ErrorCode::Damaged, format!("{e}; nothing was restored"))
         }

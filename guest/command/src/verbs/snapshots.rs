@@ -7,7 +7,7 @@ use strongroom_core::{Damage, Error, ErrorCode, Snapshot};
 use crate::output::out::stdout;
 use crate::output::table::{Side, Table};
 use crate::session::Session;
-use strongroom_core::text::{count, short, size, time, visible};
+use strongroom_core::text::{count, placed, short, size, time, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -117,8 +117,8 @@ fn print_one(snapshot: &Snapshot) -> anyhow::Result<()> {
 fn unreadable(first: &Damage, number: usize) -> Error {
     let more = if number > 1 { format!(" (and {} more)", number - 1) } else { String::new() };
     let message = format!(
-        "{}: {}{more}; this snapshot cannot be read, the others are not affected. `strongroom verify` looks at all of them",
-        first.file, first.what
+        "{}{more}; this snapshot cannot be read, the others are not affected. `strongroom verify` looks at all of them",
+        placed(&first.file, &first.what)
     );
     Error::new(ErrorCode::Damaged, message)
 }

@@ -10,7 +10,7 @@ use strongroom_core::{Comparison, Damage, Depth, Difference, Error, ErrorCode, N
 
 use crate::output::out::stdout;
 use crate::session::Session;
-use strongroom_core::text::{counted, duration, size, visible};
+use strongroom_core::text::{counted, duration, placed, size, visible};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -189,7 +189,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
     } else {
         print_damage(&verified.damage)?;
         for Note { file, what, .. } in &verified.warnings {
-            session.say(format!("warning: {}: {}", visible(file), visible(what)))?;
+            session.say(format!("warning: {}", visible(&placed(file, what))))?;
         }
         let read = if depth == Depth::Structure {
             String::new()
@@ -227,9 +227,7 @@ fn whole(verified: &Verified) -> u32 {
 fn print_damage(damage: &[Damage]) -> anyhow::Result<()> {
     let mut out = stdout();
     for damage in damage {
-        let place =
-            if damage.file.is_empty() { String::new() } else { format!("{}: ", visible(&damage.file)) };
-        writeln!(out, "damage: {place}{}", visible(&damage.what))?;
+        writeln!(out, "damage: {}", visible(&placed(&damage.file, &damage.what)))?;
         for (what, names) in [("snapshots", &damage.snapshots), ("tables", &damage.tables)] {
             if !names.is_empty() {
                 let names: Vec<String> = names.iter().map(|name| visible(name)).collect();

@@ -43,6 +43,8 @@ pub struct Job {
     pub name: String,
     /// Which database this is among those that share the repository.
     pub source: String,
+    /// The source has no name of its own: a repository that holds another one too is refused.
+    pub only_source: bool,
     /// The database's file, as its canonical path, where it has one.
     pub origin: Option<String>,
     /// Which of its tables, as globs; `None` is all.
@@ -89,6 +91,8 @@ pub struct Plan {
     pub bytes_about: u64,
     /// How many entries.
     pub entries: u64,
+    /// The file that the source was before, if it is another one now.
+    pub moved_from: Option<String>,
     /// The rest, for [`copy`] and [`seal`].
     pub state: Vec<u8>,
 }

@@ -7,8 +7,8 @@ use super::{Job, Part, Plan, PlannedTable, Range, State, plan_to_bytes};
 use crate::error::{Code, Error, Result};
 use crate::index;
 use crate::progress::{Few, Level, Progress};
-use crate::snapshot::Newest;
 use crate::snapshot::name::{self, Facts};
+use crate::snapshot::{Newest, Snapshot};
 use crate::store::{Store, Table};
 use crate::vault::{Vault, check_answers};
 use crate::{catalog, globs, repository, snapshot};
@@ -21,7 +21,8 @@ const PARTS_MAX: u32 = 1024;
 /// The name is settled before anything is written: a position that is not there, or a name that is taken, leaves even
 /// an empty directory as it was.
 pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn Progress) -> Result<Plan> {
-    check_source(&job.source)?;
+    check_source(&job.source)
+        .map_err(|e| Error::new(e.code, format!("{e}; give another with --source (Backup::source)")))?;
     let there = match repository::check(vault) {
         Ok(()) => true,
         Err(e) if e.code == Code::NoRepository => false,
@@ -32,6 +33,12 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
     let parent = parent.as_ref();
     if let Some(file) = unreadable.iter().find(|file| file.error.is_unreadable()) {
         check_answers(vault, snapshot::DIR, &file.error)?;
+    }
+    if let Some(other) = newest.other(&job.source).filter(|_| job.only_source) {
+        return Err(Error::invalid(format!(
+            "the repository holds snapshots of {other:?}, so this database needs a name of its own; give it with \
+             Backup::source (--source)"
+        )));
     }
     let mut warnings = Few::new(progress);
     unreadable.iter().for_each(|file| warnings.warn(&format!("{}; `verify` says more", file.error)));
@@ -56,7 +63,11 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         increment::look_for_loss(vault, parent, progress)?;
     }
     // Only now: what was just found lost must be written again.
-    let full_scan = increment::full_scan(vault, parent, job)?;
+    let moved_from = parent.and_then(|parent| moved_from(parent, job));
+    let full_scan = match &moved_from {
+        Some(_) if !job.full_scan => Some("the database's file was moved".to_owned()),
+        _ => increment::full_scan(vault, parent, job)?,
+    };
     if full_scan.is_some() && !job.full_scan && parent.is_some() {
         index::mend(vault, true, &[], progress)?;
     }
@@ -85,7 +96,7 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         source: job.source.clone(),
         parent: parent.map(|parent| parent.name.clone()),
         seq: facts.seq,
-        origin: job.origin.clone(),
+        origin: job.origin.clone().or_else(|| known_origin(parent?).map(str::to_owned)),
         time: job.time,
         position,
         newest,
@@ -108,8 +119,20 @@ pub fn prepare(vault: &dyn Vault, store: &dyn Store, job: &Job, progress: &dyn P
         parts: parts.len() as u32,
         bytes_about: to_scan.iter().map(|(_, table)| table.bytes_about).fold(0, u64::saturating_add),
         entries: to_scan.iter().map(|(_, table)| table.entries).fold(0, u64::saturating_add),
+        moved_from,
         state: plan_to_bytes(&parts, &state)?,
     })
+}
+
+/// The file that a snapshot is of. One that was imported is of a file elsewhere, whatever is here under that path.
+fn known_origin(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.origin.as_deref().filter(|_| !snapshot.imported)
+}
+
+/// The file that the source was before, if it is another one now.
+fn moved_from(parent: &Snapshot, job: &Job) -> Option<String> {
+    let (before, now) = (known_origin(parent)?, job.origin.as_deref()?);
+    (before != now).then(|| before.to_owned())
 }
 
 impl PlannedTable {
@@ -144,7 +167,18 @@ pub(crate) fn check_source(source: &str) -> Result<()> {
 /// The name of the snapshot, and its number. A name that is made from either gives way to one that is there: it may be that
 /// of an import, or of a file that cannot be read. All others are refused.
 fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: &mut Facts<'_>) -> Result<String> {
-    let name = name::fill(template, *facts)?;
+    let source = facts.source;
+    let made_of_source = |e: Error| match template.contains("{source}") && name::is_of_name(&e) {
+        true => Error::new(
+            e.code,
+            format!(
+                "{e}. It is made of the source, {:?}: give another --source (Backup::source), or a --name (Backup::name)",
+                source
+            ),
+        ),
+        false => e,
+    };
+    let name = name::fill(template, *facts).map_err(made_of_source)?;
     if !there || !snapshot::exists(vault, &name)? {
         return Ok(name);
     }
@@ -161,7 +195,7 @@ fn settle_name(vault: &dyn Vault, there: bool, template: &str, facts: &mut Facts
     if template.contains("{time}") {
         for number in 2..1000 {
             let other = format!("{name}-{number}");
-            name::check(&other)?;
+            name::check(&other).map_err(made_of_source)?;
             if !snapshot::exists(vault, &other)? {
                 return Ok(other);
             }

@@ -15,6 +15,7 @@ fn backup(vault: &MemoryVault, store: &ModelStore, name: &str) {
     let job = Job {
         name: name.into(),
         source: "test".into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

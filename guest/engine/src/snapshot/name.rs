@@ -5,9 +5,16 @@ use crate::error::{Error, Result};
 /// No name has more bytes: file systems allow 255, and unfinished files have a longer one.
 const LEN_MAX: usize = 200;
 
+const CANNOT_BE: &str = "cannot be the name of a snapshot";
+
+/// Whether [`check`] says this, not that a template makes no sense.
+pub(crate) fn is_of_name(e: &Error) -> bool {
+    e.message.contains(CANNOT_BE)
+}
+
 /// Fails unless a snapshot can have this name.
 pub(crate) fn check(name: &str) -> Result<()> {
-    let wrong = |why: &str| Err(Error::invalid(format!("{name:?} cannot be the name of a snapshot: {why}")));
+    let wrong = |why: &str| Err(Error::invalid(format!("{name:?} {CANNOT_BE}: {why}")));
     if name.is_empty() {
         return wrong("it is empty");
     }

@@ -76,6 +76,11 @@ impl Newest {
         Self { names, newest: by_source.collect() }
     }
 
+    /// Another source than this one.
+    pub(crate) fn other(&self, source: &str) -> Option<&str> {
+        self.newest.keys().map(String::as_str).find(|other| *other != source)
+    }
+
     fn read(vault: &dyn Vault) -> Result<Self> {
         let file = vault.open(&path())?;
         let len = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(1 << 24);

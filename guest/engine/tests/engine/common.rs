@@ -13,6 +13,7 @@ pub(crate) fn job(name: &str, parts: u32) -> Job {
     Job {
         name: name.into(),
         source: "test".into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

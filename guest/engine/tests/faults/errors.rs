@@ -51,6 +51,11 @@ fn check_error(e: &strongroom_engine::Error, effect: Effect, struck: &str) {
         Effect::ShortRead => e.code == Code::Io,
     };
     assert!(fits && e.message.len() > 10, "{struck}, and the error is {e:?}");
+    // A disk names the file, and whoever says where it happened does not name it once more.
+    let parts: Vec<&str> = e.message.split(": ").collect();
+    for (i, file) in parts.iter().enumerate().filter(|(_, part)| part.contains('/') && !part.contains(' ')) {
+        assert!(!parts[i + 1..].iter().any(|rest| rest.contains(file)), "{file} is named twice in {e:?}");
+    }
 }
 
 impl Tried {

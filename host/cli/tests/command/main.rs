@@ -23,8 +23,10 @@ mod run;
 mod schema;
 mod seed;
 mod shell;
+mod sources;
 #[cfg(target_os = "linux")]
 mod system_calls;
 mod tour;
 #[cfg(target_os = "linux")]
 mod verbs;
+mod words;

@@ -161,6 +161,7 @@ impl Ran {
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in {:?}", self.stderr);
         }
+        sound_words(&self.stderr);
         self.stderr
     }
 }
@@ -177,5 +178,41 @@ impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let stderr = String::from_utf8(output.stderr).unwrap();
         Self { code: output.status.code(), stdout: output.stdout, stderr }
+    }
+}
+
+/// What no message says, whatever it is about.
+pub(crate) fn sound_words(said: &str) {
+    // Words of a specification or of a library, and what Rust prints of a value.
+    let never = [
+        "in POSIX",
+        "failed to fill whole buffer",
+        "Os {",
+        "Custom {",
+        "Error {",
+        "Err(",
+        "Some(",
+        "None,",
+        "ErrorCode::",
+    ];
+    for line in said.lines() {
+        for words in never {
+            assert!(!line.contains(words), "{words:?} is in {line:?}");
+        }
+        for (at, _) in line.match_indices(" (os error ") {
+            assert!(line[..at].ends_with(char::is_alphabetic), "a number without words: {line:?}");
+        }
+        // A path in front of a message is not named in it once more.
+        let parts: Vec<&str> = line.split(": ").collect();
+        let within = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+        for (i, path) in
+            parts.iter().enumerate().filter(|(_, part)| part.contains(['/', '.']) && !part.contains(' '))
+        {
+            let rest = parts[i + 1..].join(": ");
+            let again = rest.match_indices(path).any(|(at, found)| {
+                !rest[..at].ends_with(within) && !rest[at + found.len()..].starts_with(within)
+            });
+            assert!(!again, "{path:?} is there twice: {line:?}");
+        }
     }
 }

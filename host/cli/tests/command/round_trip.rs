@@ -45,7 +45,7 @@ fn several_databases_share_a_repository() {
     std::fs::copy(place.path("app.redb"), place.path("other.redb")).unwrap();
     place.ok("backup app.redb --name one");
     place.ok("backup other.redb --name two");
-    place.ok("backup other.redb --name three --source app");
+    place.ok("backup other.redb --name three --source app --accept -q");
     let snapshots = place.json("snapshots");
     let column = |name: &str| snapshots.iter().map(|snapshot| snapshot[name].clone()).collect::<Vec<_>>();
     assert_eq!(column("source"), ["app", "other", "app"]);

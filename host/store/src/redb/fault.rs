@@ -1,6 +1,6 @@
 //! redb's errors as ours: what a program can act on, and where it happened.
 
-use crate::{Error, ErrorCode};
+use crate::{Error, ErrorCode, in_words};
 use std::io;
 
 /// An error of redb that happened while doing `what`.
@@ -26,15 +26,19 @@ pub(super) fn fault(what: &str, error: impl Into<redb::Error>) -> Error {
         }
         _ => ErrorCode::Other,
     };
-    Error::new(code, format!("{what}: {error}"))
+    let why = match &error {
+        redb::Error::Io(io) => in_words(io),
+        other => other.to_string(),
+    };
+    Error::new(code, format!("{what}: {why}"))
 }
 
 /// An error of the file system that happened while doing `what`.
 pub(crate) fn io_fault(what: &str, error: &io::Error) -> Error {
-    Error::new(io_code(error), format!("{what}: {error}"))
+    Error::new(io_code(error), format!("{what}: {}", in_words(error)))
 }
 
-fn io_code(error: &io::Error) -> ErrorCode {
+pub(super) fn io_code(error: &io::Error) -> ErrorCode {
     match error.kind() {
         io::ErrorKind::NotFound => ErrorCode::NotFound,
         io::ErrorKind::AlreadyExists => ErrorCode::Exists,

@@ -5,10 +5,10 @@
 //! repair of a file that was not closed cleanly. redb 4 then reads the result like any other database.
 
 use super::contain::contain;
-use super::fault::io_fault;
+use super::fault::{io_code, io_fault};
 use super::open::{CACHE, Opened, busy};
 use super::overlay::Overlay;
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result, in_words};
 use redb::{Builder, ConcurrencyMode, ReadableDatabase};
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -63,15 +63,13 @@ pub(super) fn read_only(path: &Path) -> Result<Opened> {
 /// Upgrades to file format 3; whether it had to be repaired before.
 fn upgrade(path: &Path, overlay: Overlay) -> Result<bool> {
     let failed = |error: redb2::Error| {
-        let code = match &error {
-            redb2::Error::Io(_) => ErrorCode::Io,
-            redb2::Error::Corrupted(_) => ErrorCode::Corrupt,
-            _ => ErrorCode::Other,
+        let (code, why) = match &error {
+            redb2::Error::Io(io) => (io_code(io), in_words(io)),
+            redb2::Error::Corrupted(_) => (ErrorCode::Corrupt, error.to_string()),
+            _ => (ErrorCode::Other, error.to_string()),
         };
-        Error::new(
-            code,
-            format!("{}, in file format 2 of redb, cannot be upgraded in memory: {error}", path.display()),
-        )
+        let shown = path.display();
+        Error::new(code, format!("{shown}, in file format 2 of redb, cannot be upgraded in memory: {why}"))
     };
     let repaired = std::rc::Rc::new(std::cell::Cell::new(false));
     let noted = std::rc::Rc::clone(&repaired);

@@ -82,7 +82,16 @@ fn check_magic(path: &Path) -> Result<()> {
     }
     let mut magic = [0; MAGIC.len()];
     match file.read_exact(&mut magic) {
-        Ok(()) if magic == MAGIC => Ok(()),
+        Ok(()) if magic == MAGIC => match of_redb_0(path) {
+            Some(version) => Err(Error::new(
+                ErrorCode::Unsupported,
+                format!(
+                    "{shown} has file format {version}, of redb before 1.0, which no later redb reads. Copy its tables to \
+                     a new database with a program that has both that redb and a later one"
+                ),
+            )),
+            None => Ok(()),
+        },
         Ok(()) => Err(not_redb()),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(not_redb()),
         Err(error) => Err(io_fault(&format!("reading {shown}"), &error)),
@@ -183,6 +192,16 @@ fn older(path: &Path, version: u8) -> String {
         "{shown} has file format {version}, of redb before 3.0, which redb 4 does not read. {why}; or open the file, or a \
          copy of it, with redb 2.6 and call Database::upgrade() on it"
     )
+}
+
+/// The file format of a file that redb 0 wrote: those have numbers from 100 on, which look like ones to come, and the first
+/// versions had their two commit slots elsewhere.
+fn of_redb_0(path: &Path) -> Option<u8> {
+    let mut header = [0; 512];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    let slots = [(64, 192), (128, 256), (128, 320)];
+    let versions = slots.map(|(first, second)| (header[first], header[second]));
+    versions.into_iter().find(|(first, second)| first == second && (100..200).contains(first)).map(|(v, _)| v)
 }
 
 /// The last file format that redb 4 knows.

@@ -52,11 +52,20 @@ impl Partial {
         match fs::symlink_metadata(&self.target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(io_fault(&format!("looking at {shown}"), &error)),
-            Ok(_) if !self.overwrite => Err(self.exists()),
-            Ok(found) if !found.is_file() => Err(Error::new(
+            Ok(found) if !found.is_file() => {
+                let what = match found.file_type() {
+                    kind if kind.is_dir() => "a directory",
+                    kind if kind.is_symlink() => "a symbolic link",
+                    _ => "not a file",
+                };
+                let message = format!("{shown} is {what}, so it is never overwritten; choose another name");
+                Err(Error::new(ErrorCode::Exists, message))
+            }
+            Ok(_) if !self.overwrite && locked(&self.target) => Err(Error::new(
                 ErrorCode::Exists,
-                format!("{shown} is not a file, so it is not overwritten; choose another name"),
+                format!("{shown} exists already, and is open in another process; choose another name"),
             )),
+            Ok(_) if !self.overwrite => Err(self.exists()),
             Ok(_) if locked(&self.target) => Err(Error::new(
                 ErrorCode::Busy,
                 format!(

@@ -30,6 +30,8 @@ pub struct RedbStore {
     counts: Arc<Counts>,
     doubts: Arc<Doubts>,
     notes: Vec<(String, String)>,
+    /// Where the database is, if that is known.
+    path: Option<PathBuf>,
 }
 
 /// A table and what is needed to open it.
@@ -82,6 +84,7 @@ impl RedbStore {
     pub fn live_with_file(database: &Database, path: &Path) -> Result<Self> {
         let (txn, committed) = contain("beginning to read", || pinned::begin(database, path))?;
         let mut this = Self::of(txn);
+        this.path = Some(path.to_owned());
         match committed {
             Ok(committed) => this.committed = Some(committed),
             Err(error) => this.notes.push(("changes".to_owned(), error.message)),
@@ -135,7 +138,8 @@ impl RedbStore {
             #[cfg(not(target_family = "wasm"))]
             _away: opened.away,
         };
-        Ok(Self::new(moment, opened.committed, notes))
+        let this = Self::new(moment, opened.committed, notes);
+        Ok(Self { path: Some(path.to_owned()), ..this })
     }
 
     fn new(moment: Moment, committed: Option<Committed>, notes: [(&str, &str); 2]) -> Self {
@@ -148,6 +152,7 @@ impl RedbStore {
             counts: Arc::default(),
             doubts: Arc::default(),
             notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            path: None,
         }
     }
 
@@ -329,6 +334,10 @@ impl Store for RedbStore {
         let Some(old) = old else { return Ok(None) };
         let changes = certain(Changed::begin(pages, defined, old, Arc::clone(&self.moment)))?;
         Ok(changes.map(|changes| Box::new(changes) as Box<dyn Changes>))
+    }
+
+    fn file(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// None: all that it reads is open.

@@ -5,18 +5,22 @@ pub(crate) mod progress;
 pub(crate) mod sink;
 pub(crate) mod store;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_store as kv;
 
 use strongroom_core::Lock;
 
-use crate::sandbox::Walls;
+use crate::Error;
 use crate::sandbox::wit_kv::kv_store;
+use crate::sandbox::{Walls, readable};
 
 pub(crate) use log::Log;
 pub(crate) use progress::Meter;
+
+/// So many bytes of a message tell it from others.
+const NOTED: usize = 200;
 
 /// What one run may touch besides its directory, shared by its instances. Everything that is not here is denied.
 pub(crate) struct Grants {
@@ -30,8 +34,9 @@ pub(crate) struct Grants {
     pub(crate) log: Log,
     /// The lock that must be the run's own whenever it changes what others see.
     pub(crate) lock: Option<Arc<Lock>>,
-    /// The store or the sink has failed: what the engine then says is about them, not about the repository.
-    pub(crate) failed_outside: AtomicBool,
+    /// What the store, the sink or an archive failed with last: an error that says this is about them, not about the
+    /// repository.
+    pub(crate) failed_outside: Mutex<Option<String>>,
 }
 
 impl Grants {
@@ -44,7 +49,7 @@ impl Grants {
             meter,
             log: Log::default(),
             lock: None,
-            failed_outside: AtomicBool::new(false),
+            failed_outside: Mutex::new(None),
         }
     }
 
@@ -64,8 +69,31 @@ impl Grants {
 
     /// Passes an error of the store or the sink on to the engine.
     fn outside(&self, e: kv::Error) -> kv_store::Error {
-        self.failed_outside.store(true, Ordering::Relaxed);
-        e.into()
+        self.of_database(e).into()
+    }
+
+    /// The same error, which is known from now on to be about the database.
+    pub(crate) fn of_database(&self, e: kv::Error) -> kv::Error {
+        let e = e.about(self.database());
+        self.note_outside(&e.message);
+        e
+    }
+
+    /// Notes what something other than the repository failed with.
+    pub(crate) fn note_outside(&self, message: &str) {
+        let beginning = readable(&message.as_bytes()[..message.floor_char_boundary(NOTED)]);
+        *self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner) = Some(beginning);
+    }
+
+    /// Whether an error is about something other than the repository.
+    pub(crate) fn is_outside(&self, e: &Error) -> bool {
+        let noted = self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.as_ref().is_some_and(|noted| e.to_string().contains(noted))
+    }
+
+    /// The file that the store reads.
+    pub(crate) fn database(&self) -> Option<&Path> {
+        self.store.as_ref()?.file()
     }
 
     /// These walls, with doors to what the store and the sink need.

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -27,13 +28,24 @@ pub(super) fn load(engine: &Engine, bytes: &[u8], dir: &Path) -> wasmtime::Resul
     }
     let code = engine.precompile_component(bytes)?;
     if let Err(e) = keep(&dir, &key, &code) {
-        tracing::debug!(dir = %dir.display(), "compiled code is not kept: {e}");
+        not_kept(&format!("{} cannot be written to: {e}", dir.display()));
     }
     // SAFETY: this is what the call above made, unchanged.
     #[allow(unsafe_code)]
     unsafe {
         Component::deserialize(engine, &code)
     }
+}
+
+/// Says, once, that the next process must compile again, which takes a second or several.
+pub(super) fn not_kept(why: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "the compiled engine is not kept, so every start takes a second or several longer: {why}. Set XDG_CACHE_HOME \
+             (SandboxBuilder::cache_dir) to a directory that only you can write to"
+        );
+    });
 }
 
 /// What code depends on: the component, and what compiles it for which processor.

@@ -220,7 +220,12 @@ impl SandboxBuilder {
 fn built_in(engine: &Engine, cache: &CacheDir) -> wasmtime::Result<Component> {
     match cache.path() {
         Some(dir) => compiled::load(engine, strongroom_artifacts::ENGINE, &dir),
-        None => Component::from_binary(engine, strongroom_artifacts::ENGINE),
+        None => {
+            if matches!(cache, CacheDir::Default) {
+                compiled::not_kept("there is no home directory");
+            }
+            Component::from_binary(engine, strongroom_artifacts::ENGINE)
+        }
     }
 }
 
@@ -277,7 +282,7 @@ pub(crate) fn cache(dir: &CacheDir) -> Option<Cache> {
     let mut config = CacheConfig::new();
     config.with_directory(&dir);
     Cache::new(config)
-        .inspect_err(|e| tracing::debug!(dir = %dir.display(), "compiled code is not kept: {e:#}"))
+        .inspect_err(|e| compiled::not_kept(&format!("{} cannot be used: {e:#}", dir.display())))
         .ok()
 }
 

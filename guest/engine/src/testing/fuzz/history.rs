@@ -293,6 +293,7 @@ pub(super) fn job(name: String, source: usize, number: u64, parts: u32) -> Job {
     Job {
         name,
         source: format!("source {source}"),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),

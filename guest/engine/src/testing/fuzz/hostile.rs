@@ -39,6 +39,7 @@ pub fn hostile(data: &[u8]) {
     let job = Job {
         name: "sound".into(),
         source: "x".into(),
+        only_source: false,
         origin: None,
         tables: None,
         leave_out: Vec::new(),
