@@ -105,7 +105,7 @@ fn pass(
     let listings = Listings::open(vault, options.dry_run, UNKNOWN, progress)?;
     if let Some((path, wrong)) = listings.unreadable.first() {
         let what = "what it holds is not known, so nothing was removed: make it readable, or move it away";
-        return Err(Error::new(wrong.code, format!("{path}: {wrong}; {what}")));
+        return Err(Error::new(wrong.code, format!("{wrong}; {what}")).at(path));
     }
     let objects = listings.objects(vault);
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
