@@ -260,7 +260,7 @@ fn the_users_file_is_never_written_to() {
     let repository = repository(dir.path().join("backups"));
     let from_outside = repository.backup(&Arc::new(RedbStore::open(&path).unwrap()), &Backup::new()).unwrap();
     let read_only = ReadOnlyDatabase::open(&path).unwrap();
-    let from_inside = repository.backup(&read_only, &Backup::new()).unwrap();
+    let from_inside = repository.backup(&read_only, &Backup::new().source("bank")).unwrap();
     drop(read_only);
     assert_eq!(from_outside.id, from_inside.id);
     assert_eq!(check_one_moment(&repository, &from_inside, dir.path()), 19);

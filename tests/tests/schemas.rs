@@ -195,7 +195,7 @@ fn every_shape_comes_back_for_its_own_application() {
 
     // The restored database is, to Strongroom too, the same.
     let store = std::sync::Arc::new(RedbStore::open(&path).unwrap());
-    let again = repository.backup(&store, &Backup::new().threads(1)).unwrap();
+    let again = repository.backup(&store, &Backup::new().source("database").threads(1)).unwrap();
     assert_eq!(again.id, snapshot.id, "same data, same id, also in one part");
     // Of the data. That redb has it on other pages is for the next backup to know.
     assert!(again.bytes_added * 1000 < snapshot.bytes, "{} bytes were added", again.bytes_added);

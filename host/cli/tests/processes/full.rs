@@ -51,7 +51,7 @@ fn in_a_small_file_system(place: &Place, options: &str, script: &str) -> Option<
 const FILL: &str = r#"
 R="--repo small/backups"
 n=0
-while "$S" backup $n.redb $R --source app --name n$n -q 2>said; do n=$((n + 1)); done
+while "$S" backup $n.redb $R --source app --name n$n --accept -q 2>said; do n=$((n + 1)); done
 cat said
 grep -q 'no room is left' said && grep -q "$PWD/small/backups" said && grep -q 'forget' said || exit 3
 [ $n -gt 2 ] || exit 4
@@ -63,7 +63,7 @@ const REMEDY: &str = r#"
 left=$((n - 1))
 "$S" verify $R --read-data 2>&1 || exit 6
 "$S" restore n$left out.redb $R || exit 7
-"$S" backup $n.redb $R --source app --name after || exit 8
+"$S" backup $n.redb $R --source app --name after --accept -q || exit 8
 "$S" verify $R --read-data || exit 9
 [ -e small/backups/lock ] && exit 10
 "$S" snapshots $R --json | wc -l | grep -q '^ *2$' || exit 11

@@ -207,7 +207,7 @@ fn a_run_whose_lock_was_broken_changes_nothing_any_more() {
                 for number in 0..3 {
                     application::database(&place.path(&format!("{number}.redb")), 100 * number);
                     place.ok(&format!(
-                        "backup {number}.redb --name more-{number} --source app --repo backups"
+                        "backup {number}.redb --name more-{number} --source app --accept -q --repo backups"
                     ));
                 }
                 place.ok("forget more-0 more-1");
