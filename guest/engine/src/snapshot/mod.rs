@@ -347,7 +347,9 @@ pub(crate) fn all_as_of(vault: &dyn Vault, now: Option<u64>) -> Result<(Vec<Snap
     files.sort_unstable();
     let nameless = files.iter().take_while(|file| file.is_empty()).count();
     if nameless > 0 {
-        let message = format!("{nameless} name(s) in the folder cannot be read, perhaps for not being UTF-8");
+        let message = format!(
+            "{nameless} name(s) in the folder {DIR} cannot be read, perhaps because they are not UTF-8"
+        );
         unreadable.push(Unreadable { file: DIR.to_owned(), error: Error::new(Code::Io, message) });
     }
     for file in files {

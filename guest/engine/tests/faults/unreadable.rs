@@ -244,7 +244,8 @@ impl Case<'_> {
             Ok(_) => assert!(!self.refused && self.path.contains('/'), "a prune went on"),
             Err(e) => {
                 let named = e.message.contains(self.path.trim_end_matches(".json"))
-                    || (self.path.starts_with("snapshots/") && e.message.contains("name(s) in the folder"));
+                    || (self.path.starts_with("snapshots/")
+                        && e.message.contains("name(s) in the folder snapshots"));
                 assert!(named, "{e}");
             }
         }

@@ -28,5 +28,7 @@ mod sources;
 mod system_calls;
 mod tour;
 #[cfg(target_os = "linux")]
+mod unreadable;
+#[cfg(target_os = "linux")]
 mod verbs;
 mod words;

@@ -1,0 +1,112 @@
+//! Something in the repository cannot be read, or is no file at all: it is named and worked round, and left as it is.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::damage::with_pack;
+use crate::place::Place;
+
+/// What lies in the place of a file, and whether it is still there.
+type Odd = (fn(&Path), fn(&Path) -> bool);
+
+const DIRECTORY: Odd = (|path| fs::create_dir(path).unwrap(), Path::is_dir);
+const DANGLING: Odd = (|path| symlink("nowhere", path).unwrap(), Path::is_symlink);
+
+/// An old snapshot's file: all that is about others goes on, and a prune does not.
+#[test]
+fn an_old_snapshot_that_is_no_file_stops_nothing_but_a_prune() {
+    for (make, is_there) in [DIRECTORY, DANGLING] {
+        let place = Place::new();
+        place.ok("backup app.redb --name one");
+        place.ok("backup app.redb --name two");
+        let one = place.path("backups/snapshots/one.json");
+        fs::remove_file(&one).unwrap();
+        make(&one);
+        place.fails("snapshots", 12, &["snapshots/one.json"]);
+        place.ok("restore latest out.redb");
+        place.ok("backup app.redb --name three");
+        place.fails("verify", 12, &["snapshots/one.json", "3"]);
+        place.fails("repair", 12, &["snapshots/one.json"]);
+        place.fails("prune", 1, &["snapshots/one.json", "nothing was removed"]);
+        assert!(is_there(&one));
+        // What the message says: bring it back, or forget the snapshot.
+        if is_there(&one) && one.is_symlink() {
+            place.ok("forget one");
+        } else {
+            fs::remove_dir(&one).unwrap();
+        }
+        place.ok("prune");
+        place.ok("verify --read-data");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_utf8_hides_no_snapshot() {
+    let place = Place::new();
+    place.ok("backup app.redb --name one");
+    let odd = place.path("backups/snapshots").join(OsStr::from_bytes(b"caf\xe9.json"));
+    fs::write(&odd, "x").unwrap();
+    place.fails("snapshots", 12, &["the folder snapshots"]);
+    place.ok("restore latest out.redb");
+    place.ok("backup app.redb --name two");
+    place.fails("prune", 1, &["the folder snapshots"]);
+    fs::remove_file(&odd).unwrap();
+    place.ok("prune");
+    place.ok("verify");
+}
+
+/// What a repair leaves out, the next backup writes again; the file stays, until somebody moves it away.
+#[test]
+fn a_pack_that_is_no_file_is_worked_round() {
+    let (place, pack) = with_pack();
+    fs::remove_file(&pack).unwrap();
+    fs::create_dir(&pack).unwrap();
+    let name = format!("packs/{}", pack.file_name().unwrap().to_str().unwrap());
+    place.fails("verify", 12, &[&name]);
+    place.fails("restore one out.redb --skip-damaged", 12, &["big"]);
+    place.fails("repair", 12, &[&name]);
+    place.ok("backup app.redb --name two");
+    place.ok("restore two two.redb");
+    place.fails("prune", 1, &[&name, "move it away"]);
+    assert!(pack.is_dir());
+    fs::remove_dir(&pack).unwrap();
+    place.ok("repair");
+    place.ok("prune");
+    place.ok("verify --read-data");
+}
+
+/// An index file is gone, and so are the packs that it names.
+#[test]
+fn an_index_gone_with_its_packs_is_healed_by_the_next_backup() {
+    let place = Place::new();
+    place.ok("backup app.redb --name one");
+    for dir in ["backups/packs", "backups/index"] {
+        for entry in fs::read_dir(place.path(dir)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().len() == 64 {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+    place.fails("verify", 12, &["a backup of a database that still holds the data"]);
+    place.ok("backup app.redb --name two");
+    place.ok("restore two out.redb");
+    place.ok("verify --read-data");
+    assert_eq!(place.accounts("out.redb"), place.accounts("app.redb"));
+}
+
+#[test]
+fn a_prune_that_would_leave_nothing_asks() {
+    let place = Place::new();
+    place.ok("backup app.redb --name one");
+    fs::rename(place.path("backups/snapshots/one.json"), place.path("one.json")).unwrap();
+    place.fails("prune", 1, &["no snapshot", "--allow-empty"]);
+    place.fails("prune --dry-run", 1, &["no snapshot"]);
+    fs::rename(place.path("one.json"), place.path("backups/snapshots/one.json")).unwrap();
+    place.ok("verify --read-data");
+    place.ok("forget one --allow-empty --prune");
+    assert_eq!(fs::read_dir(place.path("backups/packs")).unwrap().count(), 0);
+}
