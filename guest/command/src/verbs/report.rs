@@ -88,6 +88,8 @@ fn check(file: &Path, force: bool) -> Result<(), Error> {
             Err(Error::new(ErrorCode::Exists, message))
         }
         _ if force => Ok(()),
+        // Nor with --force.
+        _ if Partial::check(file, true).is_err() => Ok(Partial::check(file, false)?),
         _ => {
             let message = format!(
                 "{} exists already, and is no report; choose another name, or replace it with --force",

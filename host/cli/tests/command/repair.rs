@@ -128,6 +128,8 @@ fn nothing_is_repaired_where_nothing_shows_that_it_is_a_repository_or_while_some
     let lock = place.path("backups/lock");
     fs::write(&lock, br#"{"kind":"host","machine":"elsewhere","pid":4711,"doing":"a backup","since":0}"#)
         .unwrap();
+    let writer = fs::File::open(&lock).unwrap();
+    writer.lock().unwrap();
     place.fails("repair", 11, &["4711", "elsewhere"]);
     // A dry run only reads.
     place.ok("repair --dry-run");

@@ -46,7 +46,10 @@ fn several_databases_share_a_repository() {
     place.ok("backup app.redb --name one");
     place.ok("backup other.redb --name two");
     place.ok("backup other.redb --name three --source app --accept -q");
-    let snapshots = place.json("snapshots");
+    let mut snapshots = place.json("snapshots");
+    // Sources have no order among each other within a second.
+    snapshots
+        .sort_by_key(|snapshot| ["one", "two", "three"].iter().position(|name| snapshot["name"] == *name));
     let column = |name: &str| snapshots.iter().map(|snapshot| snapshot[name].clone()).collect::<Vec<_>>();
     assert_eq!(column("source"), ["app", "other", "app"]);
     assert_eq!(snapshots[2]["parent"], "one");

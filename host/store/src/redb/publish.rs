@@ -16,6 +16,11 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// Fails where a target would be refused.
+    pub fn check(target: &Path, overwrite: bool) -> Result<()> {
+        Self { target: target.to_owned(), partial: PathBuf::new(), overwrite, published: true }.check_target()
+    }
+
     /// Makes `TARGET.strongroom-partial` for the user alone. One that an interrupted run left is replaced.
     pub fn create(target: &Path, overwrite: bool) -> Result<(Self, File)> {
         let mut name = target.as_os_str().to_owned();
