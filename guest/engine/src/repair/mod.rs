@@ -40,7 +40,12 @@ pub struct Note {
 
 impl Note {
     fn new(file: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { file: file.into(), what: what.into() }
+        let (file, mut what) = (file.into(), what.into());
+        // An error of reading it begins with its name.
+        if let Some(rest) = what.strip_prefix(&format!("{file}: ")) {
+            what = rest.to_owned();
+        }
+        Self { file, what }
     }
 }
 

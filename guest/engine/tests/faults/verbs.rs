@@ -252,7 +252,7 @@ pub(crate) fn repair(disk: &Disk) -> Result<()> {
     // Where something could not be read it says so, and has not done all of its work.
     let away = repaired.left.iter().find(|note| note.what.contains("make it readable"));
     match away.or(repaired.unreadable.first()) {
-        Some(note) => Err(Error::new(Code::Io, format!("{}: {}", note.file, note.what))),
+        Some(note) => Err(Error::new(Code::Io, note.what.clone()).at(&note.file)),
         None => Ok(()),
     }
 }
