@@ -6,6 +6,7 @@ use strongroom_engine::testing::{MemoryVault, Restored, RestoringSink};
 use strongroom_engine::{Code, Depth, Repair, Silent, Sink};
 
 use crate::cases::whole;
+use crate::common::{job, restore, try_backup};
 use crate::repository::Repository;
 
 /// All tables that can still be had: those of other content are none that anybody made.
@@ -71,4 +72,31 @@ pub(crate) fn check(
     let after = content(&vault);
     let again = strongroom_engine::repair(&vault, Repair::default(), &Silent).unwrap();
     assert!(again.mended.is_empty() && content(&vault) == after, "{what}: {again:#?} after {repaired:#?}");
+    remedies(repository, &vault, what);
+}
+
+/// What the messages advise, followed: a backup of what the database still holds is whole; once the snapshots are forgotten
+/// that `verify` still names, a prune succeeds, and nothing more is said of anything.
+fn remedies(repository: &Repository, vault: &MemoryVault, what: &str) {
+    for (name, source) in [("third", "another"), ("fourth", "test"), ("i", "test")] {
+        let Some((_, store)) = repository.snapshots.iter().find(|(of, _)| *of == name) else { continue };
+        let healed = format!("{name} healed");
+        let job = strongroom_engine::Job { source: source.into(), ..job(&healed, 1) };
+        let made = try_backup(vault, store, &job);
+        assert!(made.is_ok(), "{what}: after a repair a backup is made: {made:?}");
+        assert!(restore(vault, &healed).is_ok_and(|restored| restored == store.tables), "{what}: {healed}");
+    }
+    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+    let files = verified.damage.iter().filter(|damage| damage.snapshots.is_empty());
+    let files = files
+        .filter_map(|damage| Some(damage.file.strip_prefix("snapshots/")?.strip_suffix(".json")?.to_owned()));
+    let hurt = verified.damage.iter().flat_map(|damage| damage.snapshots.clone());
+    let forget: BTreeSet<String> = hurt.chain(files).collect();
+    assert!(forget.iter().all(|name| !name.ends_with("healed")), "{what}: {forget:?}");
+    strongroom_engine::forget(vault, &forget.into_iter().collect::<Vec<_>>(), false).unwrap();
+    let everything = strongroom_engine::Prune { max_unused: 0, dry_run: false, allow_empty: false };
+    let pruned = strongroom_engine::prune(vault, everything, &Silent);
+    assert!(pruned.is_ok(), "{what}: a prune after that fails: {pruned:?}");
+    let verified = strongroom_engine::verify(vault, None, Depth::Data, &Silent).unwrap();
+    assert!(verified.damage.is_empty() && verified.warnings.is_empty(), "{what}: {verified:#?}");
 }
