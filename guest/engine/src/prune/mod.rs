@@ -268,8 +268,7 @@ impl Run<'_> {
     /// Moves what is needed out of packs that are to go, and removes them: all at once, or, where there is no room for
     /// that, some at a time, each of which makes room for the next. What does not fit even so stays.
     fn move_needed(&mut self) -> Result<Step> {
-        let mut to_sift: Vec<usize> = self.numbers(Fate::Sift).collect();
-        to_sift.sort_by_key(|number| self.plan.tallies[*number].needed > 0);
+        let to_sift = self.to_sift();
         let (mut rest, mut at_once, mut stay) = (&to_sift[..], to_sift.len(), Vec::new());
         let mut full = None;
         loop {
@@ -312,6 +311,13 @@ impl Run<'_> {
             self.no_room_to_move(&to_sift, &stay, &e);
         }
         Ok(Step::Next)
+    }
+
+    /// Packs to move objects out of, in the order in which they come.
+    fn to_sift(&self) -> Vec<usize> {
+        let mut to_sift: Vec<usize> = self.numbers(Fate::Sift).collect();
+        to_sift.sort_by_key(|number| self.plan.tallies[*number].needed > 0);
+        to_sift
     }
 
     fn is_without_waste(&self, number: usize) -> bool {
@@ -428,7 +434,9 @@ impl Run<'_> {
         let unnamed = |(number, held): (usize, &listing::Held)| {
             (!held.named && !self.gone.contains(&number)).then_some(held.pack.id)
         };
+        let leaving = self.to_sift().into_iter().enumerate();
         let change = Change {
+            leaving: leaving.map(|(step, number)| (self.listings.packs[number].pack.id, step)).collect(),
             packs: self.listings.packs.iter().enumerate().filter_map(unnamed).collect(),
             needed: written.iter().map(|pack| pack.id).collect(),
             lost: self.listings.lost.clone(),
