@@ -36,9 +36,9 @@ impl Repository {
     pub(crate) fn admit(&self, backup: &Backup, engine: &mut Instance, draft: &wit::Draft) -> Result<()> {
         let Some(policy) = asked(backup, Decision::Admit) else { return Ok(()) };
         let new = Snapshot::from(draft.snapshot.clone());
-        let admission = facts(engine, draft, &new.source).and_then(|facts| {
+        let admission = facts(engine, draft, &new.source).map(|facts| {
             let asked = policy.admit(&new, &facts.tables, &facts.earlier, facts.tables_before.as_deref());
-            Ok(asked.map_err(|e| if e.code() == ErrorCode::Io { not_asked(&e) } else { e }))
+            asked.map_err(|e| if e.code() == ErrorCode::Io { not_asked(&e) } else { e })
         });
         match admission.and_then(|asked| asked) {
             Ok(admission) if admission.accept => {

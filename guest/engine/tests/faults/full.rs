@@ -114,7 +114,10 @@ fn forget(disk: &Disk, promises: &mut Promises, keep: impl Fn(u64) -> bool) {
     names.iter().for_each(|name| promises.forget(name));
 }
 
-const KEEPS: [(&str, fn(u64) -> bool); 4] = [
+/// Which snapshots stay.
+type Keep = (&'static str, fn(u64) -> bool);
+
+const KEEPS: [Keep; 4] = [
     ("the last", |number| number == SNAPSHOTS - 1),
     ("the first", |number| number == 0),
     ("every other", |number| number % 2 == 1),

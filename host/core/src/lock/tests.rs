@@ -15,7 +15,8 @@ fn code(taken: Result<Lock>) -> ErrorCode {
 
 /// A machine, whatever this one is.
 fn place(is_local: bool, system: Option<fn(&File) -> std::io::Result<System>>) -> Place {
-    let (local, remote): (fn(&File) -> bool, fn(&File) -> bool) = (|_| true, |_| false);
+    type Kind = fn(&File) -> bool;
+    let (local, remote): (Kind, Kind) = (|_| true, |_| false);
     Place {
         kind: place::HOST,
         machine: "here".to_owned(),
