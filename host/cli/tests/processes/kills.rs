@@ -233,12 +233,12 @@ impl World {
             ["backups", "backups/packs", "backups/index", "backups/snapshots"].iter().find(unfinished),
             None
         );
-        let again = &self.place.json("prune --max-unused 0 --repo backups")[0];
+        let again = &self.place.json("prune --max-unused 0 --allow-empty --repo backups")[0];
         assert!(again["bytes_freed"] == 0 && again["bytes_unused"] == 0, "{again}");
         let names: Vec<&str> = self.reported.keys().chain(&self.perhaps_gone).map(String::as_str).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| self.is_listed(name)).collect();
         self.place.ok(&format!("forget {} --allow-empty --repo backups", names.join(" ")));
-        self.place.ok("prune --max-unused 0 --repo backups");
+        self.place.ok("prune --max-unused 0 --allow-empty --repo backups");
         let checks = self.place.path("backups/checks");
         let is_left = |path: &PathBuf| path.is_file() && !path.starts_with(&checks);
         let left: Vec<PathBuf> = self.place.files("backups").into_keys().filter(is_left).collect();
