@@ -36,9 +36,6 @@ pub(crate) struct Change {
     pub(crate) together: HashSet<String>,
     /// All becomes one file.
     pub(crate) whole: bool,
-    /// Packs that go in a later step, and in which one: an object that lies in several places is looked for where it stays
-    /// longest, for a later step counts on that.
-    pub(crate) leaving: HashMap<Id, usize>,
     /// How often the new file would have had the name of one that cannot be read.
     pub(crate) taken: u64,
 }
@@ -97,19 +94,8 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change {
-        packs,
-        needed,
-        lost,
-        gone: _,
-        bad: _,
-        broken,
-        unreadable,
-        together: chosen,
-        whole,
-        leaving: _,
-        taken,
-    } = change;
+    let Change { packs, needed, lost, gone: _, bad: _, broken, unreadable, together: chosen, whole, taken } =
+        change;
     // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
     let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
@@ -213,7 +199,7 @@ fn write(
     files: Vec<IndexFile>,
     fresh: &HashSet<String>,
     replaced: &[u64],
-    Change { lost, bad, needed, leaving, .. }: &Change,
+    Change { lost, bad, needed, .. }: &Change,
 ) -> Result<Option<String>, Failed> {
     let holds = |file: &IndexFile, pack: &Pack| fresh.contains(&file.name) || !lost.contains(&pack.id);
     let mut all: Vec<Pack> = packs.iter().map(|(pack, _)| *pack).collect();
@@ -255,7 +241,7 @@ fn write(
         }
         !bad
     };
-    let (sources, count) = merge(open(&packs, files), note, |_| 0, |_, _| Worth::Sound, |_, _| Ok(()))?;
+    let (sources, count) = merge(open(&packs, files), note, |_, _| Worth::Sound, |_, _| Ok(()))?;
     // Of packs of which it has nothing to say it says just that: their lists are not to be believed.
     if all.is_empty() {
         return Ok(None);
@@ -290,11 +276,10 @@ fn write(
         }
     };
     let counts = |entry: &Entry, pack: u32| !is_bad(entry, pack);
-    let stays = |pack: u32| leaving.get(&all[pack as usize].id).copied().unwrap_or(usize::MAX);
     let file = vault.create(&path)?;
     let written = || -> Result<Id, Failed> {
         let mut writer = IndexWriter::new(file, &counted, replaced, count)?;
-        merge(open(&packs, files), counts, stays, sound, |entry, pack| writer.push(entry, pack))?;
+        merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
         Ok(writer.finish()?)
     };
     let name = written().inspect_err(|_| {
@@ -316,7 +301,6 @@ fn write(
 fn merge(
     mut sources: Vec<Source>,
     mut counts: impl FnMut(&Entry, u32) -> bool,
-    stays: impl Fn(u32) -> usize,
     mut sound: impl FnMut(&Entry, u32) -> Worth,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
@@ -333,7 +317,7 @@ fn merge(
     let (mut places, mut count) = (Vec::<Numbered>::new(), 0);
     while let Some(Reverse((id, at))) = heap.pop() {
         if places.first().is_some_and(|(before, _)| before.id != id) {
-            let (entry, pack) = best(&mut places, &stays, &mut sound);
+            let (entry, pack) = best(&mut places, &mut sound);
             take(&entry, pack)?;
             count += 1;
             places.clear();
@@ -351,7 +335,7 @@ fn merge(
         heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
     }
     if !places.is_empty() {
-        let (entry, pack) = best(&mut places, &stays, &mut sound);
+        let (entry, pack) = best(&mut places, &mut sound);
         take(&entry, pack)?;
         count += 1;
     }
@@ -359,14 +343,10 @@ fn merge(
 }
 
 /// Of several places of an object the sound one where it has the least depth, for whatever may rest on another may rest on
-/// it; of those that are alike the one that stays longest, or the first.
-fn best(
-    places: &mut [Numbered],
-    stays: impl Fn(u32) -> usize,
-    sound: &mut impl FnMut(&Entry, u32) -> Worth,
-) -> Numbered {
+/// it; of those that are alike the first.
+fn best(places: &mut [Numbered], sound: &mut impl FnMut(&Entry, u32) -> Worth) -> Numbered {
     if places.len() > 1 {
-        places.sort_by_key(|(entry, pack)| (entry.mark.depth(), Reverse(stays(*pack))));
+        places.sort_by_key(|(entry, _)| entry.mark.depth());
         let mut unknown = None;
         for place in places.iter() {
             match sound(&place.0, place.1) {

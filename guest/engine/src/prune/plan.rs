@@ -34,6 +34,8 @@ pub(super) struct Tally {
 pub(super) struct Plan {
     pub(super) fates: Vec<Fate>,
     pub(super) tallies: Vec<Tally>,
+    /// Whether the pack holds an object that lies in another one too.
+    pub(super) shares: Vec<bool>,
 }
 
 /// Counts what is needed and decides.
@@ -44,11 +46,15 @@ pub(super) fn make(
     progress: &dyn Progress,
 ) -> Result<Plan> {
     let mut tallies = vec![Tally::default(); listings.packs.len()];
+    let mut shares = vec![false; listings.packs.len()];
     let mut seen: u64 = 0;
     listings.each(|spots| {
         seen += 1;
         if seen.is_multiple_of(1 << 16) {
             super::advance(progress, "mark", 0)?;
+        }
+        if spots.iter().any(|spot| spot.pack != spots[0].pack) {
+            spots.iter().for_each(|spot| shares[spot.pack] = true);
         }
         let Some(marked) = spots.iter().find(|spot| needed.get(spot)) else {
             for (at, spot) in spots.iter().enumerate() {
@@ -63,7 +69,7 @@ pub(super) fn make(
         Ok(())
     })?;
     let fates = decide(&listings.packs, &tallies, max_unused);
-    Ok(Plan { fates, tallies })
+    Ok(Plan { fates, tallies, shares })
 }
 
 /// Whether the object that is said to lie there is what was written, whatever there is to say of what it rests on.

@@ -34,3 +34,4 @@ mod round_trip;
 mod sample;
 mod snapshot_files;
 mod tracking;
+mod worn;

@@ -103,8 +103,11 @@ fn needed(disk: &Disk) -> HashSet<[u8; 32]> {
     packs(&disk).iter().flat_map(|pack| ids_in_pack(pack)).collect()
 }
 
+fn is_pack((path, _): &(String, Vec<u8>)) -> bool {
+    path.starts_with("packs/")
+}
+
 fn packs(disk: &Disk) -> Vec<Vec<u8>> {
-    let is_pack = |(path, _): &(String, Vec<u8>)| path.starts_with("packs/");
     disk.files().into_iter().filter(is_pack).map(|(_, pack)| pack).collect()
 }
 
@@ -230,4 +233,75 @@ fn a_full_disk_whose_power_fails_loses_nothing() {
 #[ignore = "minutes"]
 fn a_full_disk_whose_power_fails_loses_nothing_long() {
     cut_off(1);
+}
+
+/// What lies in several packs is found in one that stays, wherever a prune that removes them step by step is cut off.
+fn doubled(seeds: std::ops::Range<u64>) {
+    let mut points = 0;
+    for seed in seeds {
+        let mut random = Random(seed);
+        let mut below = |end: usize| random.below(end);
+        let table = |version: usize| {
+            let mut random = Random(7000 + version as u64);
+            plain((0..20u32).map(|n| (n.to_be_bytes().to_vec(), random.bytes(400))).collect())
+        };
+        let mut stores = Vec::new();
+        for _ in 0..5 {
+            let tables = ["a", "b", "c"].map(|name| (name, table(below(4))));
+            stores.push(ModelStore::new(tables));
+        }
+        let (disk, mut promises) = (Disk::default(), Promises::default());
+        for (number, store) in stores.iter().enumerate() {
+            try_backup(&disk, store, &folded(&number.to_string(), 0)).unwrap();
+            promises.report(&number.to_string(), store);
+            let apart = Disk::default();
+            for _ in 0..below(3) {
+                let which = below(stores.len());
+                let _ = try_backup(&apart, &stores[which], &folded(&which.to_string(), 0));
+            }
+            apart.files().into_iter().filter(is_pack).for_each(|(path, pack)| disk.put(&path, pack));
+            if below(4) == 0 {
+                // All of them are named, and none is rewritten.
+                prune(&disk, 1000).unwrap();
+            }
+        }
+        for number in 0..stores.len() {
+            if below(3) > 0 && promises.reported.len() > 1 {
+                strongroom_engine::forget(&disk, &[number.to_string()], false).unwrap();
+                promises.forget(&number.to_string());
+            }
+        }
+        if below(2) == 0 {
+            let used = disk.used();
+            disk.limit(Some(used.0 + below(2) as u64 * 3000), None);
+        }
+        let max_unused = [0, 0, 300][below(3)];
+        let mut seen = BTreeSet::new();
+        let _here = Here(format!("seed {seed}"));
+        points += at_every_change(
+            &disk,
+            |disk| prune(disk, max_unused).map(drop),
+            |disk, _| {
+                for survival in [0, 3].map(Survival::number) {
+                    let _here = Here(format!("{survival:?}"));
+                    let after = disk.after_power_failure(survival);
+                    if seen.insert(after.fingerprint()) {
+                        promises.check(&after);
+                    }
+                }
+            },
+        );
+    }
+    println!("{points} points");
+}
+
+#[test]
+fn what_lies_twice_is_found_where_it_stays() {
+    doubled(0..40);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn what_lies_twice_is_found_where_it_stays_long() {
+    doubled(0..4000);
 }

@@ -19,6 +19,7 @@ mod protocol;
 mod repair;
 mod script;
 mod snapshot;
+mod worn;
 
 pub use archive::archive;
 pub use frames::frames;
@@ -33,3 +34,4 @@ pub use protocol::protocol;
 pub use repair::repair;
 pub use script::script;
 pub use snapshot::snapshot;
+pub use worn::worn;

@@ -71,14 +71,14 @@ pub fn repair(data: &[u8]) {
     assert!(could.iter().all(|(at, entries)| still.get(at) == Some(entries)), "a prune took something");
 }
 
-type Made = BTreeMap<String, (Job, ModelStore)>;
+pub(super) type Made = BTreeMap<String, (Job, ModelStore)>;
 
-fn source(number: usize) -> String {
+pub(super) fn source(number: usize) -> String {
     job(String::new(), number, 0, 1).source
 }
 
 /// A few backups of two databases, with a forget and a prune among them.
-fn history(input: &mut Input<'_>, vault: &MemoryVault) -> Made {
+pub(super) fn history(input: &mut Input<'_>, vault: &MemoryVault) -> Made {
     let mut databases = [Database::default(), Database::default()];
     let mut made = Made::new();
     for number in 1..=2 + input.below(5) as u64 {
@@ -109,7 +109,7 @@ fn history(input: &mut Input<'_>, vault: &MemoryVault) -> Made {
 }
 
 /// One piece of damage.
-fn blow(input: &mut Input<'_>, vault: &MemoryVault) {
+pub(super) fn blow(input: &mut Input<'_>, vault: &MemoryVault) {
     let all = vault.paths();
     let packs: Vec<String> = all.iter().filter(|path| path.starts_with("packs/")).cloned().collect();
     let pick = |input: &mut Input<'_>| {
@@ -180,9 +180,9 @@ fn wrong_delta(file: &mut [u8], from: usize) {
 }
 
 /// By snapshot and table: what comes back.
-type Tables = BTreeMap<(String, String), crate::testing::ModelTable>;
+pub(super) type Tables = BTreeMap<(String, String), crate::testing::ModelTable>;
 
-fn restorable(vault: &MemoryVault, made: &Made) -> Tables {
+pub(super) fn restorable(vault: &MemoryVault, made: &Made) -> Tables {
     let mut all = Tables::new();
     for (name, (_, store)) in made {
         for table in store.tables.keys() {
@@ -194,7 +194,7 @@ fn restorable(vault: &MemoryVault, made: &Made) -> Tables {
     all
 }
 
-fn restore(vault: &MemoryVault, name: &str, tables: Option<&[String]>) -> Option<Restored> {
+pub(super) fn restore(vault: &MemoryVault, name: &str, tables: Option<&[String]>) -> Option<Restored> {
     let mut restored = Restored::new();
     let into = &mut restored;
     let done = crate::restore(vault, name, tables, false, &Silent, move |_| {
