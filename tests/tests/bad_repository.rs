@@ -480,7 +480,7 @@ fn without_permission() {
             repository.snapshots().unwrap_err()
         };
         allow(&path, before & 0o777);
-        assert_says(&error, ErrorCode::Denied, &["permission"]);
+        assert_says(&error, ErrorCode::Denied, &["ermission"]);
         assert_eq!(names(&repository), ["first"], "{}", path.display());
         assert_whole(&repository);
         assert!(!root.join("lock").exists(), "{}", path.display());

@@ -70,7 +70,8 @@ fn calls_fail_as_the_rules_say() {
     fails(fs::metadata(disk.join("a bad one")).map(drop), Errno::IO);
     let packs = File::open(disk.join("packs")).unwrap();
     fails(packs.sync_all(), Errno::INVAL);
-    let listed = fs::read_dir(disk.join("packs")).and_then(|entries| entries.map(|e| e.map(drop)).collect());
+    let listed =
+        fs::read_dir(disk.join("packs")).and_then(|mut entries| entries.try_for_each(|e| e.map(drop)));
     fails(listed, Errno::IO);
     match File::create(disk.join("lock")).unwrap().try_lock().unwrap_err() {
         TryLockError::Error(e) => fails(Err(e), Errno::NOLCK),

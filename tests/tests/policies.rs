@@ -115,7 +115,7 @@ fn what_looks_like_an_accident_is_not_published() {
     let dir = tempfile::tempdir().unwrap();
     let repository = repository(dir.path().join("backups"));
     let policy = built_in();
-    let job = |name: &str| Backup::new().name(name).policy(&policy);
+    let job = |name: &str| Backup::new().name(name).source("app").policy(&policy);
     let whole = Maps::filled(&[("a", 100, 10), ("b", 10, 10)]);
     backup(&repository, &whole, &job("first")).unwrap();
     backup(&repository, &whole, &job("second")).unwrap();

@@ -112,7 +112,9 @@ fn forget_takes_all_names_or_none_and_not_the_last_snapshot() {
     assert_eq!(names(&repository), ["0002"]);
     assert_restores(&repository, 2);
     try_forget(&["0002"], Forget::new().allow_empty(true)).unwrap();
-    repository.prune(&Prune::new()).unwrap();
+    let error = repository.prune(&Prune::new()).unwrap_err();
+    assert!(error.to_string().contains("allow_empty"), "{error}");
+    repository.prune(&Prune::new().allow_empty(true)).unwrap();
     let left: Vec<_> = files_below(dir).into_iter().filter(|path| path.is_file()).collect();
     assert_eq!(left, [dir.join("repository.json")]);
     backup(&repository, 5);

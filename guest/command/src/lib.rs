@@ -22,6 +22,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 pub use args::{Budgets, Global};
 pub use exit::{Exit, usage};
 pub use host::{Host, Program, Repository};
+pub use output::file::{check as check_file, publish as publish_file};
 pub use output::out::Out;
 pub use output::style::{Style, on_stderr};
 pub use output::table::{Side, Table};

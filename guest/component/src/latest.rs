@@ -1,14 +1,12 @@
 //! `latest` as of now. The engine has no clock; the host's stands still from the beginning of a run.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use strongroom_engine::{self as engine, Result};
 
 use crate::vault::vault;
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    wasip2::clocks::wall_clock::now().seconds
 }
 
 /// What the engine takes for a snapshot: `latest` becomes the name of the one that it means now.

@@ -1,11 +1,9 @@
 //! `component`
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use strongroom::{Error, ErrorCode};
-use strongroom_command::Session;
+use strongroom::Error;
+use strongroom_command::{Session, publish_file};
 use strongroom_core::text::size;
 
 #[derive(Debug, clap::Args)]
@@ -60,26 +58,8 @@ pub(crate) fn run(session: &Session<'_>, args: &Args) -> anyhow::Result<()> {
 }
 
 fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Error> {
-    let io = |e: std::io::Error| Error::io("write", path, &e);
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(io)?;
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if overwrite {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    let mut file = options.open(path).map_err(|e| match e.kind() {
-        _ if path.exists() && !path.is_file() => {
-            Error::new(ErrorCode::Exists, format!("{} is not a file; choose another name", path.display()))
-        }
-        ErrorKind::AlreadyExists => Error::new(
-            ErrorCode::Exists,
-            format!("{} exists already; choose another name, or replace it with --force", path.display()),
-        ),
-        _ => io(e),
-    })?;
-    file.write_all(bytes).map_err(io)
+    publish_file(path, bytes, overwrite)
 }

@@ -21,6 +21,8 @@ impl Repository {
         mut each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + Send,
     ) -> Result<()> {
         let grants = Grants::new(self.meter());
+        // The caller's own errors have nothing to do with the repository.
+        let mut failed = None;
         self.run("scan", Access::Read, grants, |engine, grants| {
             // It says exactly what is wrong with a repository, for which a store has no codes.
             let snapshot = engine.call(|engine, store| engine.call_find(store, snapshot))?.name;
@@ -49,11 +51,15 @@ impl Repository {
                     }
                 });
                 match stopped {
-                    Some(stopped) => return stopped,
+                    Some(stopped) => {
+                        failed = stopped.err();
+                        return Ok(());
+                    }
                     None => decoded?,
                 }
             }
-        })
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -46,6 +46,10 @@ fn snapshot(name: &str) -> wit::Snapshot {
 }
 
 impl wit::Guest for Hostile {
+    fn init() -> Result<bool> {
+        Ok(false)
+    }
+
     fn prepare(job: wit::Job) -> Result<wit::Plan> {
         inplace::plan(&job.name)
     }

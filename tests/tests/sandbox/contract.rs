@@ -25,7 +25,7 @@ const IMPORTS: [&str; 20] = [
     "wasi:cli/terminal-stderr@0.2.12",
     "wasi:cli/terminal-stdin@0.2.12",
     "wasi:cli/terminal-stdout@0.2.12",
-    // Times of files, which the types of files name.
+    // Times of files, which the types of files name, and what day it is for `latest` among several sources.
     "wasi:clocks/wall-clock@0.2.12",
     // The repository, as the one directory.
     "wasi:filesystem/preopens@0.2.12",

@@ -178,7 +178,7 @@ fn an_archive_goes_both_ways() {
     import.stdin(fs::File::open(place.path("data/app.archive")).unwrap());
     let ran = Ran::of(&mut import);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
-    assert_eq!(names(&place.repository()), ["again", "one", "piped"]);
+    assert_eq!(names(&place.repository()), ["again", "piped", "one"]);
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Place {
     /// A backup by the library, as the native command makes it.
     pub(super) fn native_backup(&self, file: &str, name: &str) -> Result<strongroom::Snapshot> {
         let store = std::sync::Arc::new(RedbStore::open(&self.path(file)).map_err(Error::from)?);
-        self.repository().backup(&store, &Backup::new().name(name).source("app"))
+        self.repository().backup(&store, &Backup::new().name(name).source("app").accept(true))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the command says, for people and for programs.
 
+pub(crate) mod file;
 pub(crate) mod json;
 pub(crate) mod out;
 pub(crate) mod style;

@@ -1,7 +1,7 @@
 //! `report`, once it is known what rules say.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use strongroom_core::text::{counted, placed, size, time, visible};
@@ -10,6 +10,7 @@ use strongroom_store::redb::Partial;
 
 use crate::exit::usage;
 use crate::host::Repository;
+use crate::output::file::publish;
 use crate::output::out::Out;
 use crate::report::{self, Facts, Retention, Severity, Status};
 use crate::session::Session;
@@ -58,7 +59,7 @@ pub fn report(
     if streams {
         Out.write_all(report::page(&facts).as_bytes())?;
     } else if let Some(file) = &file {
-        write(file, &report::page(&facts))?;
+        publish(file, report::page(&facts).as_bytes(), true)?;
     }
     if session.json() {
         session.print_json("report", &facts)?;
@@ -98,20 +99,6 @@ fn check(file: &Path, force: bool) -> Result<(), Error> {
             Err(Error::new(ErrorCode::Exists, message))
         }
     }
-}
-
-/// Whoever looks meanwhile sees the page of before or the new one. Its permissions stay as they were.
-fn write(file: &Path, page: &str) -> Result<(), Error> {
-    let before = fs::metadata(file).ok().map(|metadata| metadata.permissions());
-    let (partial, mut out) = Partial::create(file, true)?;
-    let io = |e: io::Error| Error::io("write", file, &e);
-    if let Some(permissions) = before {
-        // Not every file system has them.
-        let _ = out.set_permissions(permissions);
-    }
-    out.write_all(page.as_bytes()).and_then(|()| out.sync_all()).map_err(io)?;
-    drop(out);
-    Ok(partial.publish()?)
 }
 
 /// The same in a few lines.

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde::Serialize;
 use strongroom::{Simulation, TimeZone, Timeline};
-use strongroom_command::{Host as _, Out, PolicyArgs, Session, Side, Table, usage};
+use strongroom_command::{Host as _, Out, PolicyArgs, Session, Side, Table, check_file, publish_file, usage};
 use strongroom_core::text::{count, counted};
 
 use super::time::{clock, stretch};
@@ -59,6 +58,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
+    /// Put the picture in the place of a file that is there
+    #[arg(long, requires = "svg")]
+    force: bool,
+
     #[command(flatten)]
     keep: Keep,
 
@@ -95,6 +98,10 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
             "without a rule everything is kept; give --keep-daily or another, or a policy's file",
         ));
     }
+    let picture = args.svg.as_ref().map(|file| session.expand(file)).transpose()?;
+    if let Some(file) = &picture {
+        check_file(file, args.force)?;
+    }
     let policy = retaining(native, &args.keep, &options)?;
     let mut timeline = Timeline::new(args.every, args.length);
     if let Some(from) = &args.from {
@@ -112,10 +119,8 @@ pub(crate) fn run(native: &Native, session: &Session<'_>, args: &Args) -> anyhow
     } else {
         print(session, &simulation)?;
     }
-    if let Some(file) = &args.svg {
-        let file = session.expand(file)?;
-        std::fs::write(&file, simulation.svg())
-            .with_context(|| format!("cannot write {}", file.display()))?;
+    if let Some(file) = &picture {
+        publish_file(file, simulation.svg().as_bytes(), args.force)?;
         session.say(format!("The picture is in {}.", file.display()))?;
     }
     Ok(())

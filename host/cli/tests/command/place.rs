@@ -117,9 +117,29 @@ impl Place {
         said
     }
 
+    /// Runs the command, which must succeed with one warning, which has all of these words in it.
+    pub(crate) fn warns(&self, args: &str, words: &[&str]) {
+        let ran = self.run(args);
+        assert_eq!(ran.code, Some(0), "strongroom {args}: {ran:?}");
+        assert!(ran.stderr.starts_with("warning: ") && ran.stderr.lines().count() == 1, "{ran:?}");
+        for word in words {
+            assert!(ran.stderr.contains(word), "{word:?} is not in {ran:?}");
+        }
+    }
+
     /// Runs the command, which must fail with this exit code and with a message that has all of these words in it.
     pub(crate) fn fails(&self, args: &str, code: i32, words: &[&str]) -> String {
         self.run(args).failed(code, words)
+    }
+
+    /// The same of a command that lists what is wrong, with the words in the list or in the message.
+    pub(crate) fn finds(&self, args: &str, code: i32, words: &[&str]) {
+        let ran = self.run(args);
+        let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
+        ran.failed(code, &[]);
+        for word in words {
+            assert!(said.contains(word), "{word:?} is not in {said:?}");
+        }
     }
 
     /// The lines of JSON that the command prints.

@@ -122,6 +122,8 @@ fn a_policy_is_tried_out() {
     assert!(said.contains("Of 1,441 backups 10 are left"), "{said}");
     let svg = fs::read_to_string(place.path("kept.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("Time zone America/New_York"));
+    place.fails(&format!("{run} --svg kept.svg"), 1, &["kept.svg exists already", "--force"]);
+    place.ok(&format!("{run} --svg kept.svg --force"));
     let lines = place.json(run);
     assert_eq!(lines.len(), 11);
     assert_eq!(lines[10]["made"], 1441);

@@ -185,7 +185,7 @@ fn what_cannot_be_seen_may_still_be_there() {
     let place = place();
     By::Command.back_up(&place, "a/app.redb", None, false).unwrap();
     fs::copy(place.path("a/app.redb"), place.path("b/app.redb")).unwrap();
-    fs::set_permissions(place.path("a"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(place.path("a"), fs::Permissions::from_mode(0o000)).unwrap();
     let made = By::Command.back_up(&place, "b/app.redb", None, false);
     fs::set_permissions(place.path("a"), fs::Permissions::from_mode(0o700)).unwrap();
     // Root sees it.

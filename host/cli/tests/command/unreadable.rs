@@ -25,11 +25,11 @@ fn an_old_snapshot_that_is_no_file_stops_nothing_but_a_prune() {
         let one = place.path("backups/snapshots/one.json");
         fs::remove_file(&one).unwrap();
         make(&one);
-        place.fails("snapshots", 12, &["snapshots/one.json"]);
+        place.finds("snapshots", 12, &["snapshots/one.json"]);
         place.ok("restore latest out.redb");
         place.ok("backup app.redb --name three");
-        place.fails("verify", 12, &["snapshots/one.json", "3"]);
-        place.fails("repair", 12, &["snapshots/one.json"]);
+        place.finds("verify", 12, &["snapshots/one.json", "2 snapshots whole"]);
+        place.finds("repair", 12, &["snapshots/one.json"]);
         place.fails("prune", 1, &["snapshots/one.json", "nothing was removed"]);
         assert!(is_there(&one));
         // What the message says: bring it back, or forget the snapshot.
@@ -49,7 +49,7 @@ fn a_name_that_is_not_utf8_hides_no_snapshot() {
     place.ok("backup app.redb --name one");
     let odd = place.path("backups/snapshots").join(OsStr::from_bytes(b"caf\xe9.json"));
     fs::write(&odd, "x").unwrap();
-    place.fails("snapshots", 12, &["the folder snapshots"]);
+    place.finds("snapshots", 12, &["the folder snapshots"]);
     place.ok("restore latest out.redb");
     place.ok("backup app.redb --name two");
     place.fails("prune", 1, &["the folder snapshots"]);
@@ -65,10 +65,10 @@ fn a_pack_that_is_no_file_is_worked_round() {
     fs::remove_file(&pack).unwrap();
     fs::create_dir(&pack).unwrap();
     let name = format!("packs/{}", pack.file_name().unwrap().to_str().unwrap());
-    place.fails("verify", 12, &[&name]);
-    place.fails("restore one out.redb --skip-damaged", 12, &["big"]);
-    place.fails("repair", 12, &[&name]);
-    place.ok("backup app.redb --name two");
+    place.finds("verify", 12, &[&name]);
+    place.finds("restore one out.redb --skip-damaged", 12, &["big"]);
+    place.finds("repair", 12, &[&name]);
+    place.warns("backup app.redb --name two", &[&name]);
     place.ok("restore two two.redb");
     place.fails("prune", 1, &[&name, "move it away"]);
     assert!(pack.is_dir());
@@ -91,8 +91,8 @@ fn an_index_gone_with_its_packs_is_healed_by_the_next_backup() {
             }
         }
     }
-    place.fails("verify", 12, &["a backup of a database that still holds the data"]);
-    place.ok("backup app.redb --name two");
+    place.finds("verify", 12, &["a backup of a database that still holds the data"]);
+    place.warns("backup app.redb --name two", &["lost"]);
     place.ok("restore two out.redb");
     place.ok("verify --read-data");
     assert_eq!(place.accounts("out.redb"), place.accounts("app.redb"));

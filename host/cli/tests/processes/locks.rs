@@ -215,7 +215,7 @@ fn a_run_whose_lock_was_broken_changes_nothing_any_more() {
             }
         };
         fs::remove_file(place.path("backups/lock")).unwrap();
-        place.ok("backup app.redb --accept --name another");
+        place.ok("backup app.redb --source other --name another");
         let (_, third) = (fs::write(place.path("backups/lock"), "of a third"), place.path("backups/lock"));
         let before = place.files("backups");
         let listed = names(&place);

@@ -1,5 +1,7 @@
-//! The messages of a run, as far as its budget goes: what is more is dropped and counted, and never ends the run.
+//! The messages of a run, as far as its budget goes: what is more is dropped and counted, and never ends the run. What
+//! several steps of a run find is said once.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -16,20 +18,39 @@ struct Said {
     others: usize,
     dropped: u64,
     dropped_bytes: u64,
+    /// All but details that were shown, within the budget too.
+    shown: HashSet<String>,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    Shown,
+    /// It was shown before.
+    Again,
+    /// There is no room for it.
+    Dropped,
 }
 
 impl Log {
-    /// Whether a message of this length may be shown; otherwise it is counted.
-    pub(crate) fn admit(&self, detail: bool, bytes: usize, budget: usize) -> bool {
+    /// Whether a message may be shown; one for which there is no room is counted.
+    pub(crate) fn admit(&self, detail: bool, message: &str, budget: usize) -> Admitted {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = if detail { &mut said.details } else { &mut said.others };
-        if bytes <= budget.saturating_sub(*shown) {
-            *shown += bytes;
-            return true;
+        if !detail && said.shown.contains(message) {
+            return Admitted::Again;
         }
-        said.dropped += 1;
-        said.dropped_bytes = said.dropped_bytes.saturating_add(bytes as u64);
-        false
+        let bytes = message.len();
+        let shown = if detail { &mut said.details } else { &mut said.others };
+        if bytes > budget.saturating_sub(*shown) {
+            said.dropped += 1;
+            said.dropped_bytes = said.dropped_bytes.saturating_add(bytes as u64);
+            return Admitted::Dropped;
+        }
+        *shown += bytes;
+        if !detail {
+            said.shown.insert(message.to_owned());
+        }
+        Admitted::Shown
     }
 }
 
@@ -48,16 +69,17 @@ impl Drop for Log {
 
 #[cfg(test)]
 mod tests {
-    use super::Log;
+    use super::{Admitted, Log};
 
     #[test]
     fn details_do_not_crowd_out_a_warning() {
         let log = Log::default();
-        assert!(log.admit(true, 10, 10));
-        assert!(!log.admit(true, 1, 10));
-        assert!(log.admit(false, 10, 10));
-        assert!(!log.admit(false, 1 << 30, 10));
+        assert_eq!(log.admit(true, "0123456789", 10), Admitted::Shown);
+        assert_eq!(log.admit(true, "a", 10), Admitted::Dropped);
+        assert_eq!(log.admit(false, "0123456789", 10), Admitted::Shown);
+        assert_eq!(log.admit(false, "0123456789", 10), Admitted::Again);
+        assert_eq!(log.admit(false, "another one", 10), Admitted::Dropped);
         let said = log.0.lock().unwrap();
-        assert_eq!((said.dropped, said.dropped_bytes), (2, 1 + (1 << 30)));
+        assert_eq!((said.dropped, said.dropped_bytes), (2, 12));
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use strongroom_core::Progress;
 
+use super::log::Admitted;
 use crate::sandbox::wit_backup::progress;
 use crate::sandbox::{Budgets, ENGINE, Exceeded, State, UNHARMED};
 use crate::{Error, ErrorCode};
@@ -162,9 +163,10 @@ impl progress::Host for State {
             return Ok(());
         }
         let message = strongroom_core::message(&message);
-        if !self.grants.log.admit(detail, message.len(), self.budgets.log_bytes) {
+        match self.grants.log.admit(detail, &message, self.budgets.log_bytes) {
+            Admitted::Shown => {}
             // A component that says too much may do nothing else.
-            return self.go_on();
+            Admitted::Again | Admitted::Dropped => return self.go_on(),
         }
         match level {
             progress::Level::Debug => tracing::debug!(component = "engine", "{message}"),
