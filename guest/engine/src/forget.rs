@@ -38,7 +38,10 @@ pub fn forget(vault: &dyn Vault, names: &[String], dry_run: bool) -> Result<()> 
     vault.sync_dir(snapshot::DIR)?;
     for name in names {
         let path = snapshot::path(name);
-        vault.remove(&path).place(&path)?;
+        vault.remove(&path).place(&path).map_err(|e| match e.code {
+            Code::Io => Error::new(e.code, format!("{e}; move it away")),
+            _ => e,
+        })?;
     }
     snapshot::Newest::remove(vault);
     vault.sync_dir(snapshot::DIR)

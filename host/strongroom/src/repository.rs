@@ -241,13 +241,13 @@ impl Repository {
             let mut engine = Instance::new(&self.sandbox, dir, &grants, &memory)?;
             act(&mut engine, &grants)
         });
-        (done.map_err(|e| grants.meter.explain(e)), grants)
+        (done.map_err(|e| grants.with_database(grants.meter.explain(e))), grants)
     }
 
     /// An error says which repository it is about, unless it is about the database.
     pub(crate) fn named(&self, e: Error, grants: &Grants) -> Error {
         match grants.database() {
-            _ if grants.is_outside(&e) => e,
+            _ if grants.is_outside(&e) => grants.with_database(e),
             // What the engine found wrong with what it was given.
             Some(file) if e.to_string().contains("the store ") => e.at(file.display()),
             _ => e.in_repository(&self.dir),

@@ -184,7 +184,7 @@ fn refuse_empty(vault: &dyn Vault) -> Result<()> {
     let bytes = packs.iter().try_fold(0, |bytes, pack| Ok(bytes + vault.len(&pack::path(*pack))?))?;
     let message = format!(
         "there is no snapshot, so all {} pack(s) with {bytes} bytes would be removed; nothing was. If snapshot files are \
-         missing, bring them back; if all of it is to go, allow it with --allow-empty",
+         missing, bring them back; if all of it is to go, allow it with --allow-empty (Prune::allow_empty)",
         packs.len()
     );
     Err(Error::invalid(message))

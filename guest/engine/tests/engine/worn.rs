@@ -17,6 +17,8 @@ fn histories(seeds: std::ops::Range<u64>) {
 #[test]
 fn damage_that_nobody_repairs_grows_by_nothing_that_is_done() {
     histories(0..300);
+    // Of the long form: the only one in 40,000 in which a backup lost an object that lay in two packs.
+    histories(32_037..32_038);
 }
 
 #[test]

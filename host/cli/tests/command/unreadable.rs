@@ -32,10 +32,12 @@ fn an_old_snapshot_that_is_no_file_stops_nothing_but_a_prune() {
         place.finds("repair", 12, &["snapshots/one.json"]);
         place.fails("prune", 1, &["snapshots/one.json", "nothing was removed"]);
         assert!(is_there(&one));
-        // What the message says: bring it back, or forget the snapshot.
-        if is_there(&one) && one.is_symlink() {
+        // What the message says: forget the snapshot, or, where that says so, move away what lies there.
+        if one.is_symlink() {
             place.ok("forget one");
         } else {
+            place.fails("forget one", 1, &["snapshots/one.json", "it is a directory", "move it away"]);
+            assert!(is_there(&one));
             fs::remove_dir(&one).unwrap();
         }
         place.ok("prune");

@@ -227,7 +227,7 @@ fn a_run_whose_lock_was_broken_changes_nothing_any_more() {
         assert!(lost.is_empty(), "{verb}: {lost:?} went");
         assert!(names(&place) == listed && !listed.contains(&name), "{verb}");
         fs::remove_file(third).unwrap();
-        place.ok("backup app.redb --name last");
+        place.ok("backup app.redb --source other --name last");
         place.ok("verify --read-data");
     }
 }

@@ -36,7 +36,14 @@ pub(crate) struct Grants {
     pub(crate) lock: Option<Arc<Lock>>,
     /// What the store, the sink or an archive failed with last: an error that says this is about them, not about the
     /// repository.
-    pub(crate) failed_outside: Mutex<Option<String>>,
+    pub(crate) failed_outside: Mutex<Option<Outside>>,
+}
+
+/// What something other than the repository failed with.
+pub(crate) struct Outside {
+    /// How it begins.
+    message: String,
+    of_database: bool,
 }
 
 impl Grants {
@@ -67,28 +74,42 @@ impl Grants {
         may
     }
 
-    /// Passes an error of the store or the sink on to the engine.
+    /// Passes an error of the store or the sink on to a component, which need not know which file it is about.
     fn outside(&self, e: kv::Error) -> kv_store::Error {
         self.of_database(e).into()
     }
 
     /// The same error, which is known from now on to be about the database.
     pub(crate) fn of_database(&self, e: kv::Error) -> kv::Error {
-        let e = e.about(self.database());
-        self.note_outside(&e.message);
+        self.note(&e.message, true);
         e
     }
 
-    /// Notes what something other than the repository failed with.
+    /// Notes what an archive failed with.
     pub(crate) fn note_outside(&self, message: &str) {
-        let beginning = readable(&message.as_bytes()[..message.floor_char_boundary(NOTED)]);
-        *self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner) = Some(beginning);
+        self.note(message, false);
+    }
+
+    fn note(&self, message: &str, of_database: bool) {
+        let message = readable(&message.as_bytes()[..message.floor_char_boundary(NOTED)]);
+        *self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Outside { message, of_database });
     }
 
     /// Whether an error is about something other than the repository.
     pub(crate) fn is_outside(&self, e: &Error) -> bool {
         let noted = self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.as_ref().is_some_and(|noted| e.to_string().contains(noted))
+        noted.as_ref().is_some_and(|noted| e.to_string().contains(&noted.message))
+    }
+
+    /// The error with the file of the database, if that is what it is about.
+    pub(crate) fn with_database(&self, e: Error) -> Error {
+        let noted = self.failed_outside.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of_it = |noted: &Outside| noted.of_database && e.to_string().contains(&noted.message);
+        match self.database().filter(|_| noted.as_ref().is_some_and(is_of_it)) {
+            Some(file) => e.at(file.display()),
+            None => e,
+        }
     }
 
     /// The file that the store reads.
