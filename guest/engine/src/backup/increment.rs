@@ -153,9 +153,12 @@ pub(super) fn run(
             }
         }
     }
-    drop(objects);
     if !change.bad.is_empty() || !change.lost.is_empty() {
         // From now on it counts as absent.
+        change.also = index::readable(vault, &objects.index(), &change.lost);
+    }
+    drop(objects);
+    if !change.bad.is_empty() || !change.lost.is_empty() {
         index::update(vault, Change { whole: true, ..change })?;
     }
     index::mend(vault, true, &[], progress)?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::file::begin_of;
-use super::{Change, DIR, Index, update};
+use super::{Change, DIR, Index, readable, update};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::object;
@@ -92,6 +92,9 @@ pub(crate) fn mend(
     change.packs.extend(odd);
     if change.packs.is_empty() && change.lost.is_empty() && change.broken.is_empty() {
         return Ok(mended);
+    }
+    if !change.lost.is_empty() {
+        change.also = readable(vault, &index, &change.lost);
     }
     make_durable(vault, &change.packs)?;
     if taken_over > 0 {

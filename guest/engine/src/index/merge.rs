@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::file::{IndexFile, IndexWriter, Numbered, replaced_by};
-use super::{DIR, losses, names};
+use super::{DIR, Index, losses, names};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
@@ -24,6 +24,9 @@ pub(crate) struct Change {
     pub(crate) needed: Vec<Id>,
     /// Packs of which index files say what is no longer true: what they say of them is dropped.
     pub(crate) lost: HashSet<Id>,
+    /// Packs that the index knows, in which what it says no more may lie too: it names one place of an object. Nothing else
+    /// that their lists name is taken in, for it may have been left out.
+    pub(crate) also: HashSet<Id>,
     /// Packs that go because nothing of theirs is needed any more: what index files say of them is dropped too.
     pub(crate) gone: HashSet<Id>,
     /// Objects that were found damaged in these packs: no more is said of them.
@@ -79,6 +82,13 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
     }
 }
 
+/// All packs but these that can be read, to be looked at also.
+pub(crate) fn readable(vault: &dyn Vault, index: &Index, but: &HashSet<Id>) -> HashSet<Id> {
+    let can_be_read = |id: &Id| !pack::entries(vault, *id).is_err_and(|e| e.is_unreadable());
+    let ids = index.packs().map(|pack| pack.id).filter(|id| !but.contains(id));
+    ids.collect::<HashSet<Id>>().into_iter().filter(can_be_read).collect()
+}
+
 enum Failed {
     /// This index file is damaged.
     File(Box<IndexFile>, crate::Error),
@@ -94,8 +104,7 @@ impl From<crate::Error> for Failed {
 }
 
 fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
-    let Change { packs, needed, lost, gone: _, bad: _, broken, unreadable, together: chosen, whole, taken } =
-        change;
+    let Change { packs, needed, also, lost, broken, unreadable, together: chosen, whole, taken, .. } = change;
     // Files that this run writes on the way: what they say is true, also of packs that other files say wrong things of.
     let mut fresh = HashSet::new();
     let mut known: Vec<(Pack, Vec<Entry>)> = Vec::new();
@@ -116,7 +125,8 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         }
         waiting += known.last().map_or(0, |(pack, _)| u64::from(pack.objects));
         if waiting >= IN_MEMORY {
-            fresh.extend(write(vault, std::mem::take(&mut known), Vec::new(), &fresh, &[], change)?);
+            let known = std::mem::take(&mut known);
+            fresh.extend(write(vault, known, Vec::new(), Vec::new(), &fresh, &[], change)?);
             waiting = 0;
         }
     }
@@ -145,7 +155,15 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
     let new = if known.is_empty() && together.is_empty() {
         None
     } else {
-        write(vault, known, together, &fresh, &listed, change)?
+        let mut others = Vec::new();
+        for id in also.iter().filter(|id| !lost.contains(id)) {
+            match pack::entries_or_salvage(vault, *id) {
+                Ok(found) => others.push(found),
+                Err(e) if e.code == Code::NotFound => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        write(vault, known, others, together, &fresh, &listed, change)?
     };
     let mut removed = false;
     for name in replaced.iter().filter(|name| Some(*name) != new.as_ref()) {
@@ -168,19 +186,30 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
 
 /// Where sorted entries come from. What comes first in the list of sources wins where several have the same id.
 enum Source {
-    Pack { entries: std::vec::IntoIter<Entry>, number: u32 },
-    File { file: Box<IndexFile>, next: u64, block: std::vec::IntoIter<Numbered>, numbers: Vec<Option<u32>> },
+    Pack {
+        entries: std::vec::IntoIter<Entry>,
+        number: u32,
+        /// Counts for what the others say no more.
+        also: bool,
+    },
+    File {
+        file: Box<IndexFile>,
+        next: u64,
+        block: std::vec::IntoIter<Numbered>,
+        numbers: Vec<Option<u32>>,
+    },
 }
 
+/// An entry, and the number of its pack if that is not lost.
+type Said = (Entry, Option<u32>);
+
 impl Source {
-    fn next(&mut self) -> Result<Option<Numbered>> {
+    fn next(&mut self) -> Result<Option<Said>> {
         match self {
-            Source::Pack { entries, number } => Ok(entries.next().map(|entry| (entry, *number))),
+            Source::Pack { entries, number, .. } => Ok(entries.next().map(|entry| (entry, Some(*number)))),
             Source::File { file, next, block, numbers } => loop {
-                for (entry, pack) in block.by_ref() {
-                    if let Some(number) = numbers[pack as usize] {
-                        return Ok(Some((entry, number)));
-                    }
+                if let Some((entry, pack)) = block.next() {
+                    return Ok(Some((entry, numbers[pack as usize])));
                 }
                 if *next == file.blocks() {
                     return Ok(None);
@@ -192,10 +221,26 @@ impl Source {
     }
 }
 
+/// What is said of one object.
+#[derive(Default)]
+struct Places {
+    known: Vec<Numbered>,
+    also: Vec<Numbered>,
+    /// A place of it does not count any more.
+    dropped: bool,
+}
+
+impl Places {
+    fn chosen(&mut self) -> &mut [Numbered] {
+        if self.known.is_empty() && self.dropped { &mut self.also } else { &mut self.known }
+    }
+}
+
 /// Merges packs and index files into one new file. `None`: nothing is left to say.
 fn write(
     vault: &dyn Vault,
     packs: Vec<(Pack, Vec<Entry>)>,
+    also: Vec<(Pack, Vec<Entry>)>,
     files: Vec<IndexFile>,
     fresh: &HashSet<String>,
     replaced: &[u64],
@@ -214,11 +259,16 @@ fn write(
     let numbers: HashMap<Id, u32> = (0..).zip(&all).map(|(number, pack)| (pack.id, number)).collect();
 
     // The head says how many entries come, so they are gone through twice.
-    let open = |packs: &[(Pack, Vec<Entry>)], files: Vec<IndexFile>| {
-        let packs = packs.iter().filter_map(|(pack, entries)| {
-            Some(Source::Pack { entries: entries.clone().into_iter(), number: *numbers.get(&pack.id)? })
-        });
-        let mut sources: Vec<Source> = packs.collect();
+    let open = |files: Vec<IndexFile>| {
+        let of = |packs: &[(Pack, Vec<Entry>)], also| -> Vec<Source> {
+            let source = |(pack, entries): &(Pack, Vec<Entry>)| {
+                let number = *numbers.get(&pack.id)?;
+                Some(Source::Pack { entries: entries.clone().into_iter(), number, also })
+            };
+            packs.iter().filter_map(source).collect()
+        };
+        let mut sources = of(&packs, false);
+        sources.extend(of(&also, true));
         for file in files {
             let number = |pack: &Pack| numbers.get(&pack.id).copied().filter(|_| holds(&file, pack));
             let numbers = file.packs.iter().map(number).collect();
@@ -241,7 +291,7 @@ fn write(
         }
         !bad
     };
-    let (sources, count) = merge(open(&packs, files), note, |_, _| Worth::Sound, |_, _| Ok(()))?;
+    let (sources, count) = merge(open(files), note, |_, _| Worth::Sound, |_, _| Ok(()))?;
     // Of packs of which it has nothing to say it says just that: their lists are not to be believed.
     if all.is_empty() {
         return Ok(None);
@@ -279,7 +329,7 @@ fn write(
     let file = vault.create(&path)?;
     let written = || -> Result<Id, Failed> {
         let mut writer = IndexWriter::new(file, &counted, replaced, count)?;
-        merge(open(&packs, files), counts, sound, |entry, pack| writer.push(entry, pack))?;
+        merge(open(files), counts, sound, |entry, pack| writer.push(entry, pack))?;
         Ok(writer.finish()?)
     };
     let name = written().inspect_err(|_| {
@@ -304,7 +354,7 @@ fn merge(
     mut sound: impl FnMut(&Entry, u32) -> Worth,
     mut take: impl FnMut(&Entry, u32) -> Result<()>,
 ) -> Result<(Vec<Source>, u64), Failed> {
-    let mut heads: Vec<Option<Numbered>> = Vec::with_capacity(sources.len());
+    let mut heads: Vec<Option<Said>> = Vec::with_capacity(sources.len());
     let mut heap = BinaryHeap::new();
     for at in 0..sources.len() {
         let head = match sources[at].next() {
@@ -314,30 +364,33 @@ fn merge(
         heap.extend(head.map(|(entry, _)| Reverse((entry.id, at))));
         heads.push(head);
     }
-    let (mut places, mut count) = (Vec::<Numbered>::new(), 0);
-    while let Some(Reverse((id, at))) = heap.pop() {
-        if places.first().is_some_and(|(before, _)| before.id != id) {
-            let (entry, pack) = best(&mut places, &mut sound);
+    let mut count = 0;
+    while let Some(Reverse((id, _))) = heap.peek().copied() {
+        let mut places = Places::default();
+        while let Some(Reverse((_, at))) = heap.peek().copied().filter(|Reverse((of, _))| *of == id) {
+            heap.pop();
+            match heads[at] {
+                Some((entry, Some(pack))) if counts(&entry, pack) => {
+                    let also = matches!(sources[at], Source::Pack { also: true, .. });
+                    let places = if also { &mut places.also } else { &mut places.known };
+                    if !places.contains(&(entry, pack)) {
+                        places.push((entry, pack));
+                    }
+                }
+                _ => places.dropped = true,
+            }
+            heads[at] = match sources[at].next() {
+                Ok(head) => head,
+                Err(e) => return Err(failed(sources.swap_remove(at), e)),
+            };
+            heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
+        }
+        let chosen = places.chosen();
+        if !chosen.is_empty() {
+            let (entry, pack) = best(chosen, &mut sound);
             take(&entry, pack)?;
             count += 1;
-            places.clear();
         }
-        if let Some((entry, pack)) = heads[at]
-            && counts(&entry, pack)
-            && !places.contains(&(entry, pack))
-        {
-            places.push((entry, pack));
-        }
-        heads[at] = match sources[at].next() {
-            Ok(head) => head,
-            Err(e) => return Err(failed(sources.swap_remove(at), e)),
-        };
-        heap.extend(heads[at].map(|(entry, _)| Reverse((entry.id, at))));
-    }
-    if !places.is_empty() {
-        let (entry, pack) = best(&mut places, &mut sound);
-        take(&entry, pack)?;
-        count += 1;
     }
     Ok((sources, count))
 }

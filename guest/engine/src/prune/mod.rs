@@ -108,7 +108,7 @@ fn pass(
     let objects = listings.objects(vault);
     let marked = mark::mark(vault, &snapshots, &listings, &objects, progress)?;
     if !marked.damage.is_empty() {
-        return Err(refuse(vault, options.dry_run, &snapshots, marked));
+        return Err(refuse(vault, options.dry_run, &snapshots, &listings, marked));
     }
     let plan = plan::make(&listings, &marked.needed, options.max_unused, progress)?;
     let mut run = Run {
@@ -195,7 +195,13 @@ const UNKNOWN: &str = "the index lacks too many packs to say beforehand what a p
 
 /// Something that a snapshot needs is missing or damaged: nothing is removed. What was found damaged counts as absent
 /// from now on, so that the next backup writes it again; and that something is lost is noted, so that no backup builds on it.
-fn refuse(vault: &dyn Vault, dry_run: bool, snapshots: &[Snapshot], marked: Marked) -> Error {
+fn refuse(
+    vault: &dyn Vault,
+    dry_run: bool,
+    snapshots: &[Snapshot],
+    listings: &Listings,
+    marked: Marked,
+) -> Error {
     let hurt: HashSet<&String> = marked.damage.iter().map(|(snapshot, _)| snapshot).collect();
     let more = marked.damage.len() as u64 - 1 + marked.more_damage;
     let more =
@@ -209,7 +215,8 @@ fn refuse(vault: &dyn Vault, dry_run: bool, snapshots: &[Snapshot], marked: Mark
     );
     let note = || -> Result<()> {
         if !marked.bad.is_empty() {
-            return index::update(vault, Change { bad: marked.bad, whole: true, ..Change::default() });
+            let also = listings.packs.iter().map(|held| held.pack.id).collect();
+            return index::update(vault, Change { bad: marked.bad, also, whole: true, ..Change::default() });
         }
         let losses = index::losses(vault)?;
         let is_hurt = |snapshot: &&Snapshot| marked.more_damage > 0 || hurt.contains(&snapshot.name);

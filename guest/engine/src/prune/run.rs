@@ -240,17 +240,20 @@ impl Run<'_> {
     /// The index comes to name what was written and what stays, and no longer what goes.
     fn update_index(&self, gone: &[usize], written: &[Pack]) -> Result<()> {
         let new: HashSet<Id> = self.written.iter().map(|pack| pack.id).collect();
-        // The index names one place of an object. If that goes, the object is looked for wherever else it may lie.
-        let read = |(number, held): (usize, &listing::Held)| {
-            let stays = !self.gone.contains(&number);
-            (stays && (!self.named[number] || self.plan.shares[number])).then_some(held.pack.id)
-        };
-        let written = if self.plan.shares.contains(&true) { &self.written } else { written };
+        let id = |number: usize| self.listings.packs[number].pack.id;
+        let stay = (0..self.named.len()).filter(|number| !self.gone.contains(number));
+        let (named, unnamed): (Vec<usize>, Vec<usize>) = stay.partition(|number| self.named[*number]);
+        // What this step removes may be needed elsewhere, or in what an earlier one wrote.
+        let mut also: HashSet<Id> = named.into_iter().filter(|at| self.plan.shares[*at]).map(id).collect();
+        if self.plan.shares.contains(&true) {
+            also.extend(&new);
+        }
         let change = Change {
-            packs: self.listings.packs.iter().enumerate().filter_map(read).collect(),
+            packs: unnamed.into_iter().map(id).collect(),
             needed: written.iter().map(|pack| pack.id).collect(),
+            also,
             lost: self.listings.lost.clone(),
-            gone: gone.iter().map(|number| self.listings.packs[*number].pack.id).collect(),
+            gone: gone.iter().map(|number| id(*number)).collect(),
             bad: self.bad.iter().filter(|(_, pack)| !new.contains(pack)).copied().collect(),
             broken: self.listings.broken.clone(),
             whole: true,
