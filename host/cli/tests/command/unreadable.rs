@@ -5,9 +5,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
+
+use strongroom_tests::faulty::{Errno, Faulty, Op};
 
 use crate::damage::with_pack;
-use crate::place::Place;
+use crate::place::{Place, Ran, sound_words};
 
 /// What lies in the place of a file, and whether it is still there.
 type Odd = (fn(&Path), fn(&Path) -> bool);
@@ -111,4 +114,75 @@ fn a_prune_that_would_leave_nothing_asks() {
     place.ok("verify --read-data");
     place.ok("forget one --allow-empty --prune");
     assert_eq!(fs::read_dir(place.path("backups/packs")).unwrap().count(), 0);
+}
+
+/// Bad sectors and closed doors under the real command: what rests on other files works, the file is named and left as it
+/// is, and once it can be read again all is back.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_disk_does_not_give_is_named_and_left_as_it_is() {
+    let place = Place::small();
+    place.ok("backup app.redb --name one");
+    let db = redb::Database::open(place.path("app.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(crate::place::ACCOUNTS).unwrap().insert("account-0007", 8).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    place.ok("backup app.redb --name two");
+    let first = |dir: &str| {
+        let names = fs::read_dir(place.path("backups").join(dir)).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        format!("{dir}/{}", names.filter(|name| name.len() == 64).min().unwrap())
+    };
+    let files = ["snapshots/one.json".to_owned(), first("packs"), first("index")];
+    let mut mounted = 0;
+    for file in &files {
+        for (op, errno) in [(Op::Read, Errno::IO), (Op::Open, Errno::ACCESS), (Op::Stat, Errno::IO)] {
+            let mut copy = Command::new("cp");
+            copy.args(["-a", "backups", "copy"]).current_dir(place.path(""));
+            assert!(copy.status().unwrap().success());
+            let Some(disk) = Faulty::mount(&place.path("copy")) else { return };
+            mounted += 1;
+            let content = fs::read(place.path("copy").join(file)).unwrap();
+            disk.fail(op, file, errno);
+            let run = |args: &str| -> (i32, String) {
+                let repository = disk.path().to_str().unwrap().to_owned();
+                let args = args.split(' ').chain(["--repo", &repository]);
+                let ran: Ran = place.command(args).output().unwrap().into();
+                sound_words(&ran.stderr);
+                let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
+                (ran.code.unwrap(), said)
+            };
+            let here = format!("{op:?} of {file}: {errno}");
+            for verb in ["verify --read-data", "repair"] {
+                let (code, said) = run(verb);
+                assert!(code == 12 && said.contains(file.as_str()), "{here}: {verb}: {code}, {said}");
+            }
+            let of_another = file.starts_with("snapshots/");
+            for (verb, must) in [
+                ("snapshots", 12),
+                ("report", 12),
+                ("restore two out.redb --skip-damaged --force", 0),
+                ("backup app.redb --name three", 0),
+                ("prune", 1),
+            ] {
+                let (code, said) = run(verb);
+                let works = code == must || matches!(code, 0 | 1 | 12) && !of_another;
+                assert!(works, "{here}: {verb}: {code}, {said}");
+                // Nobody writes beside what he cannot read without saying so.
+                assert!(code == 0 || said.contains(file.as_str()), "{here}: {verb}: {said}");
+            }
+            assert!(fs::read(place.path("copy").join(file)).unwrap() == content, "{here}");
+            disk.heal();
+            for verb in ["repair", "verify --read-data", "restore one one.redb --force", "prune"] {
+                let (code, said) = run(verb);
+                assert_eq!(code, 0, "{here}, and then {verb}: {said}");
+            }
+            drop(disk);
+            fs::remove_dir_all(place.path("copy")).unwrap();
+            let (one, app) = (place.accounts("one.redb"), place.accounts("app.redb"));
+            assert_eq!((one["account-0007"], app["account-0007"]), (7, 8), "{here}");
+        }
+    }
+    assert_eq!(mounted, 9);
 }
