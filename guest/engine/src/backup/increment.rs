@@ -155,7 +155,7 @@ pub(super) fn run(
     }
     if !change.bad.is_empty() || !change.lost.is_empty() {
         // From now on it counts as absent.
-        change.also = index::readable(vault, &objects.index(), &change.lost);
+        change.also = index::others(vault, &objects.index(), &mut change.lost, progress)?;
     }
     drop(objects);
     if !change.bad.is_empty() || !change.lost.is_empty() {

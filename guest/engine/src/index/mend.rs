@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::file::begin_of;
-use super::{Change, DIR, Index, readable, update};
+use super::{Change, DIR, Index, others, update};
 use crate::error::{Code, Place, Result};
 use crate::id::Id;
 use crate::object;
@@ -94,7 +94,7 @@ pub(crate) fn mend(
         return Ok(mended);
     }
     if !change.lost.is_empty() {
-        change.also = readable(vault, &index, &change.lost);
+        change.also = others(vault, &index, &mut change.lost, progress)?;
     }
     make_durable(vault, &change.packs)?;
     if taken_over > 0 {

@@ -10,7 +10,8 @@ use super::{DIR, Index, losses, names};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
-use crate::vault::{Vault, is_unreadable};
+use crate::progress::{Level, Progress};
+use crate::vault::{Vault, check_answers, is_unreadable};
 
 /// Entries of packs that are sorted in memory at a time.
 const IN_MEMORY: u64 = 1 << 19;
@@ -26,7 +27,7 @@ pub(crate) struct Change {
     pub(crate) lost: HashSet<Id>,
     /// Packs that the index knows, in which what it says no more may lie too: it names one place of an object. Nothing else
     /// that their lists name is taken in, for it may have been left out.
-    pub(crate) also: HashSet<Id>,
+    pub(crate) also: BTreeSet<Id>,
     /// Packs that go because nothing of theirs is needed any more: what index files say of them is dropped too.
     pub(crate) gone: HashSet<Id>,
     /// Objects that were found damaged in these packs: no more is said of them.
@@ -82,11 +83,28 @@ pub(crate) fn update(vault: &dyn Vault, mut change: Change) -> Result<()> {
     }
 }
 
-/// All packs but these that can be read, to be looked at also.
-pub(crate) fn readable(vault: &dyn Vault, index: &Index, but: &HashSet<Id>) -> HashSet<Id> {
-    let can_be_read = |id: &Id| !pack::entries(vault, *id).is_err_and(|e| e.is_unreadable());
-    let ids = index.packs().map(|pack| pack.id).filter(|id| !but.contains(id));
-    ids.collect::<HashSet<Id>>().into_iter().filter(can_be_read).collect()
+/// The packs to be looked at also when something is dropped. Those of which the list cannot be read count as lost too: the
+/// next writer takes in what they hold.
+pub(crate) fn others(
+    vault: &dyn Vault,
+    index: &Index,
+    lost: &mut HashSet<Id>,
+    progress: &dyn Progress,
+) -> Result<BTreeSet<Id>> {
+    let mut others: BTreeSet<Id> = index.packs().map(|pack| pack.id).collect();
+    others.retain(|id| !lost.contains(id));
+    for id in &others {
+        match pack::entries(vault, *id) {
+            Err(e) if e.is_unreadable() => {
+                check_answers(vault, pack::DIR, &e)?;
+                progress.log(Level::Warn, &format!("{e}; the index does not know it, and it stays as it is"));
+                lost.insert(*id);
+            }
+            _ => {}
+        }
+    }
+    others.retain(|id| !lost.contains(id));
+    Ok(others)
 }
 
 enum Failed {

@@ -22,7 +22,7 @@ pub(crate) use file::IndexWriter;
 pub(crate) use file::{IndexFile, Numbered, PER_BLOCK, len_of_file, replaced_by};
 pub(crate) use losses::{mark as losses, note as note_loss};
 pub(crate) use mend::{make_durable, mend};
-pub(crate) use merge::{Change, readable, update};
+pub(crate) use merge::{Change, others, update};
 
 use hot::Hot;
 

@@ -1,7 +1,7 @@
 //! A prune at work: what goes, what is moved, and the order in which it is written.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::listing::{self, Listings};
 use super::mark::Marks;
@@ -244,7 +244,7 @@ impl Run<'_> {
         let stay = (0..self.named.len()).filter(|number| !self.gone.contains(number));
         let (named, unnamed): (Vec<usize>, Vec<usize>) = stay.partition(|number| self.named[*number]);
         // What this step removes may be needed elsewhere, or in what an earlier one wrote.
-        let mut also: HashSet<Id> = named.into_iter().filter(|at| self.plan.shares[*at]).map(id).collect();
+        let mut also: BTreeSet<Id> = named.into_iter().filter(|at| self.plan.shares[*at]).map(id).collect();
         if self.plan.shares.contains(&true) {
             also.extend(&new);
         }

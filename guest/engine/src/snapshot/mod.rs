@@ -322,8 +322,6 @@ pub(crate) fn exists(vault: &dyn Vault, name: &str) -> Result<bool> {
     match vault.len(&path(name)) {
         Ok(_) => Ok(true),
         Err(e) if e.code == Code::NotFound => Ok(false),
-        // Something is.
-        Err(e) if e.is_unreadable() => Ok(true),
         Err(e) => Err(e),
     }
 }
