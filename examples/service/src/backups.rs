@@ -95,15 +95,19 @@ impl Backups {
             jobs.all.pop_first();
         }
         drop(jobs);
-        let this = Arc::clone(self);
-        std::thread::spawn(move || this.run(id));
+        // It goes with the closure, also where the system makes no thread: then the backup has failed, and does not run.
+        let ended = Ended { backups: Arc::clone(self), id };
+        if let Err(e) =
+            std::thread::Builder::new().name("backup".to_owned()).spawn(move || ended.backups.run(id))
+        {
+            eprintln!("backup {id}: no thread for it: {e}");
+        }
         Ok(id)
     }
 
-    fn run(self: Arc<Self>, id: u64) {
-        let _ended = Ended { backups: &self, id };
+    fn run(self: &Arc<Self>, id: u64) {
         let began = Instant::now();
-        let (watched, told) = (Arc::downgrade(&self), self.repository.clone());
+        let (watched, told) = (Arc::downgrade(self), self.repository.clone());
         let repository = told.on_progress(move |now| {
             let Some(this) = watched.upgrade() else { return };
             if let Some(status) = this.jobs().all.get_mut(&id) {
@@ -172,13 +176,13 @@ impl Backups {
     }
 }
 
-/// Makes room for the next backup, also if this one panicked.
-struct Ended<'b> {
-    backups: &'b Backups,
+/// Makes room for the next backup, also if this one panicked or was never begun.
+struct Ended {
+    backups: Arc<Backups>,
     id: u64,
 }
 
-impl Drop for Ended<'_> {
+impl Drop for Ended {
     fn drop(&mut self) {
         let mut jobs = self.backups.jobs();
         jobs.running = None;
@@ -186,7 +190,11 @@ impl Drop for Ended<'_> {
             && let State::Running { .. } = status.state
         {
             let code = ErrorCode::Other.as_str().to_owned();
-            status.state = State::Failed { seconds: 0.0, code, message: "the backup panicked".to_owned() };
+            status.state = State::Failed {
+                seconds: 0.0,
+                code,
+                message: "the backup panicked, or had no thread".to_owned(),
+            };
             jobs.totals.failed += 1;
         }
         self.backups.ended.notify_all();

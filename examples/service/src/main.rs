@@ -6,6 +6,8 @@
 //! | `LISTEN` | where to listen, `127.0.0.1:8080` unless it says otherwise |
 //! | `BACKUP_EVERY` | seconds between two backups, 3600; `0` for none on a schedule |
 //! | `BACKUP_TOKEN` | who knows it may ask for a backup; without it nobody may |
+//! | `PAIRS_TOKEN` | who knows it may read and change the data; without it everybody on this machine may, and `LISTEN` must be a loopback address |
+//! | `HOSTS` | names under which the service is reached, with commas between them; `localhost` and addresses always are |
 //! | `RESTORE` | a snapshot (`latest`, a name, an id) to begin with, if there is no database yet |
 //! | `DRAIN` | seconds that the end waits for requests, and again for a backup, 10 |
 //!
@@ -16,8 +18,8 @@ mod backups;
 mod metrics;
 mod pairs;
 mod routes;
+mod serve;
 
-use std::future::IntoFuture as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +32,14 @@ use tokio::sync::oneshot;
 
 use backups::Backups;
 use pairs::Pairs;
-use routes::App;
+use routes::{App, Tokens};
 
 struct Settings {
     data: PathBuf,
     listen: String,
     every: Option<Duration>,
-    token: Option<String>,
+    tokens: Tokens,
+    hosts: Vec<String>,
     restore: Option<String>,
     /// How long the end waits. A backup that is interrupted leaves the repository whole.
     drain: Duration,
@@ -54,7 +57,12 @@ impl Settings {
             data: var("DATA").context("DATA names the directory of the database and its backups")?.into(),
             listen: var("LISTEN").unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             every: (every > 0).then(|| Duration::from_secs(every)),
-            token: var("BACKUP_TOKEN"),
+            tokens: Tokens::new(var("BACKUP_TOKEN").as_deref(), var("PAIRS_TOKEN").as_deref()),
+            hosts: var("HOSTS")
+                .iter()
+                .flat_map(|hosts| hosts.split(','))
+                .map(|host| host.trim().to_owned())
+                .collect(),
             restore: var("RESTORE"),
             drain: Duration::from_secs(seconds("DRAIN", 10)?),
         })
@@ -73,22 +81,20 @@ async fn main() -> Result<()> {
     }
     let pairs = Arc::new(Pairs::open(&file)?);
     let backups = Arc::new(Backups::new(repository, Arc::clone(&pairs)));
-    if settings.token.is_none() {
+    if settings.tokens.backup.is_none() {
         eprintln!("BACKUP_TOKEN is not set: nobody can ask for a backup");
     }
-    let app = App::new(Arc::clone(&pairs), Arc::clone(&backups), settings.token.as_deref());
+    let app = App::new(Arc::clone(&pairs), Arc::clone(&backups), settings.tokens, settings.hosts);
 
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(&settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listener = listen(&settings).await?;
     println!("listening on {}", listener.local_addr()?);
     if let Some(every) = settings.every {
         tokio::spawn(schedule(Arc::clone(&pairs), Arc::clone(&backups), every));
     }
     let (ends, ending) = oneshot::channel();
-    let served = axum::serve(listener, routes::router(app)).with_graceful_shutdown(async move {
+    let served = serve::serve(listener, routes::router(app), async move {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
@@ -102,12 +108,27 @@ async fn main() -> Result<()> {
         tokio::time::sleep(settings.drain).await;
     };
     tokio::select! {
-        served = served.into_future() => served?,
+        () = served => {}
         () = too_long => println!("requests that are still at work are cut off"),
     }
     tokio::task::spawn_blocking(move || backups.end(settings.drain)).await?;
     println!("done");
     Ok(())
+}
+
+/// Listens, unless that would show the data to whoever can reach this machine.
+async fn listen(settings: &Settings) -> Result<TcpListener> {
+    let listener = TcpListener::bind(&settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    if settings.tokens.pairs.is_none() && !listener.local_addr()?.ip().is_loopback() {
+        bail!(
+            "LISTEN={} can be reached from other machines, and everybody there could read and change the data: set \
+             PAIRS_TOKEN, or listen on 127.0.0.1",
+            settings.listen
+        );
+    }
+    Ok(listener)
 }
 
 /// Makes the database out of a snapshot. One that is there is never replaced.

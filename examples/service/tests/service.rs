@@ -47,9 +47,13 @@ impl Service {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        self.ask_as(&self.address, method, path, headers, body)
+    }
+
+    fn ask_as(&self, host: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let mut connection = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
         write!(connection, "{head}Content-Length: {length}\r\n\r\n").unwrap();
         connection.write_all(body).unwrap();
         let mut answer = Vec::new();
@@ -225,7 +229,8 @@ fn a_client_that_says_nothing_does_not_keep_it_from_ending() {
     let service = Service::start(dir.path(), &[("DRAIN", "1")]);
     assert_eq!(service.put("key", "value"), 201);
     let mut slow = TcpStream::connect(&service.address).unwrap();
-    slow.write_all(b"PUT /pairs/other HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
+    slow.write_all(b"PUT /pairs/other HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
+        .unwrap();
     // Its request has begun once another one is answered.
     assert_eq!(service.get("/pairs/key").body, b"value");
     let began = Instant::now();
@@ -233,5 +238,75 @@ fn a_client_that_says_nothing_does_not_keep_it_from_ending() {
     assert!(began.elapsed() < Duration::from_secs(8));
     let service = Service::start(dir.path(), &[]);
     assert_eq!((service.get("/pairs/key").status, service.get("/pairs/other").status), (200, 404));
+    service.end();
+}
+
+#[test]
+fn a_page_whose_name_leads_here_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(dir.path(), &[("HOSTS", "pairs.example, other.example")]);
+    for (host, known) in [
+        ("localhost", true),
+        ("LOCALHOST:8080", true),
+        ("127.0.0.1", true),
+        ("[::1]:8080", true),
+        ("Pairs.example:443", true),
+        ("other.example", true),
+        ("attacker.example", false),
+        ("localhost.attacker.example", false),
+        ("127.0.0.1.attacker.example", false),
+        ("", false),
+    ] {
+        for (method, path) in
+            [("GET", "/pairs/a"), ("PUT", "/pairs/a"), ("POST", "/db/backup"), ("GET", "/metrics")]
+        {
+            let answer = service.ask_as(host, method, path, "", b"");
+            assert_eq!(answer.status != 421, known, "{method} {path} as {host:?}: {}", answer.status);
+        }
+    }
+    service.end();
+}
+
+#[test]
+fn the_data_is_for_this_machine_or_for_who_knows_its_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = Command::new(env!("CARGO_BIN_EXE_strongroom-service-example"))
+        .env("DATA", dir.path())
+        .env("LISTEN", "0.0.0.0:0")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("PAIRS_TOKEN"), "{said}");
+
+    let service = Service::start(dir.path(), &[("LISTEN", "0.0.0.0:0"), ("PAIRS_TOKEN", "secret")]);
+    let backup_token = format!("Authorization: Bearer {TOKEN}\r\n");
+    for (headers, status) in [
+        ("", 401),
+        ("Authorization: Bearer wrong\r\n", 401),
+        (backup_token.as_str(), 401),
+        ("Authorization: Bearer secret\r\n", 404),
+    ] {
+        assert_eq!(service.ask("GET", "/pairs/a", headers, b"").status, status, "{headers}");
+    }
+    assert_eq!(service.ask("POST", "/db/backup", "Authorization: Bearer secret\r\n", b"").status, 401);
+    service.end();
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(dir.path(), &[]);
+    let mut slow = TcpStream::connect(&service.address).unwrap();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // A byte now and then does not keep it open.
+    let ended = (0..120).any(|_| {
+        let _ = slow.write_all(b"X");
+        match slow.read(&mut [0; 256]) {
+            Ok(_) => true,
+            Err(e) => e.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    });
+    assert!(ended, "it was still open after a minute");
     service.end();
 }
