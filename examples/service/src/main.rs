@@ -84,11 +84,10 @@ async fn main() -> Result<()> {
     if settings.tokens.backup.is_none() {
         eprintln!("BACKUP_TOKEN is not set: nobody can ask for a backup");
     }
-    let app = App::new(Arc::clone(&pairs), Arc::clone(&backups), settings.tokens, settings.hosts);
-
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let listener = listen(&settings).await?;
+    let app = App::new(Arc::clone(&pairs), Arc::clone(&backups), settings.tokens, settings.hosts);
     println!("listening on {}", listener.local_addr()?);
     if let Some(every) = settings.every {
         tokio::spawn(schedule(Arc::clone(&pairs), Arc::clone(&backups), every));
