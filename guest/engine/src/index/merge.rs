@@ -174,9 +174,15 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         None
     } else {
         let mut others = Vec::new();
-        for id in also.iter().filter(|id| !lost.contains(id)) {
+        let dropped = if also.is_empty() { HashSet::new() } else { dropped(&together, change) };
+        for id in also.iter().filter(|id| !dropped.is_empty() && !lost.contains(id)) {
             match pack::entries_or_salvage(vault, *id) {
-                Ok(found) => others.push(found),
+                // A list is let go but for what is looked for: all lists together may be large.
+                Ok((pack, list)) => {
+                    let list: Vec<Entry> =
+                        list.into_iter().filter(|entry| dropped.contains(&entry.id)).collect();
+                    others.extend((!list.is_empty()).then_some((pack, list)));
+                }
                 Err(e) if e.code == Code::NotFound => {}
                 Err(e) => return Err(e.into()),
             }
@@ -200,6 +206,22 @@ fn try_update(vault: &dyn Vault, change: &Change) -> Result<(), Failed> {
         vault.sync_dir(DIR)?;
     }
     Ok(())
+}
+
+/// The objects of which these files name a place that does not count any more. A file that cannot be gone through says so
+/// when it is merged.
+fn dropped(files: &[IndexFile], Change { lost, bad, .. }: &Change) -> HashSet<Id> {
+    let mut dropped = HashSet::new();
+    for file in files {
+        for block in (0..file.blocks()).map_while(|number| file.block(number).ok()) {
+            let names_no_more = |(entry, pack): &Numbered| {
+                let pack = file.packs[*pack as usize].id;
+                lost.contains(&pack) || bad.contains(&(entry.id, pack))
+            };
+            dropped.extend(block.entries().into_iter().filter(names_no_more).map(|(entry, _)| entry.id));
+        }
+    }
+    dropped
 }
 
 /// Where sorted entries come from. What comes first in the list of sources wins where several have the same id.
