@@ -26,6 +26,17 @@ pub trait Vault {
     fn sync_dir(&self, dir: &str) -> Result<()>;
 }
 
+/// What there is to say of names in a folder that cannot be told.
+pub(crate) fn nameless(names: &[String], dir: &str) -> Option<Error> {
+    let count = names.iter().filter(|name| name.is_empty()).count();
+    let message = || {
+        format!(
+            "{count} name(s) in the folder {dir} cannot be read, perhaps because they are not UTF-8 or the disk fails"
+        )
+    };
+    (count > 0).then(|| Error::new(Code::Io, message()))
+}
+
 /// Something in this folder could not be read. Fails unless it is that alone: if nothing in it can be, the disk is away, or this
 /// is the wrong user, and whoever writes must not take all of it for lost. A folder of one file says nothing by itself.
 pub(crate) fn check_answers(vault: &dyn Vault, dir: &str, wrong: &Error) -> Result<()> {

@@ -378,7 +378,7 @@ fn write(
     })?;
     let name = name.hex();
     let named = format!("{DIR}/{name}");
-    if names(vault)?.contains(&name) && is_unreadable(vault, &named) {
+    if is_unreadable(vault, &named) {
         return Err(Failed::Taken);
     }
     vault.rename(&path, &named)?;

@@ -30,7 +30,7 @@ use crate::delta::Mark;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::pack::{self, Entry, Pack};
-use crate::vault::Vault;
+use crate::vault::{Vault, nameless};
 
 /// The folder of index files.
 pub(crate) const DIR: &str = "index";
@@ -104,14 +104,15 @@ impl<'a> Index<'a> {
 
     fn try_open(vault: &'a dyn Vault, tries: u32) -> Result<Self> {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
-        let names = match names(vault) {
+        let listed = match vault.list(DIR) {
             Err(e) if e.is_unreadable() => {
                 damage.push((DIR.to_owned(), e));
                 Vec::new()
             }
-            names => names?,
+            listed => listed?,
         };
-        for name in names {
+        damage.extend(nameless(&listed, DIR).map(|e| (format!("{DIR}/"), e)));
+        for name in of_files(listed) {
             let open = || IndexFile::open(vault, &name);
             // Once more, should it have been an accident.
             match open().or_else(|e| if e.is_unreadable() { open() } else { Err(e) }) {
@@ -520,8 +521,11 @@ pub(crate) fn files(vault: &dyn Vault) -> Result<Vec<String>> {
 
 /// The names of the index files.
 fn names(vault: &dyn Vault) -> Result<Vec<String>> {
-    let mut names = vault.list(DIR)?;
+    Ok(of_files(vault.list(DIR)?))
+}
+
+fn of_files(mut names: Vec<String>) -> Vec<String> {
     names.retain(|name| Id::from_hex(name).is_some());
     names.sort_unstable();
-    Ok(names)
+    names
 }

@@ -99,7 +99,10 @@ impl Listings {
                         let len = match vault.len(&pack.path()) {
                             Ok(len) => Some(len),
                             Err(e) if e.code == Code::NotFound => None,
-                            Err(e) if e.is_unreadable() => None,
+                            Err(e) if e.is_unreadable() => {
+                                unreadable.push((pack.path(), e));
+                                None
+                            }
                             Err(e) => return Err(e),
                         };
                         lengths.insert(pack.id, len);

@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Place, Result};
 use crate::id::Id;
 use crate::repository::UNFINISHED;
 use crate::tree::node::{LEVEL_MAX, Ref, Root};
-use crate::vault::Vault;
+use crate::vault::{Vault, nameless};
 
 /// The folder of snapshot files.
 pub(crate) const DIR: &str = "snapshots";
@@ -345,13 +345,7 @@ pub(crate) fn all_as_of(vault: &dyn Vault, now: Option<u64>) -> Result<(Vec<Snap
     let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
     let mut files = vault.list(DIR)?;
     files.sort_unstable();
-    let nameless = files.iter().take_while(|file| file.is_empty()).count();
-    if nameless > 0 {
-        let message = format!(
-            "{nameless} name(s) in the folder {DIR} cannot be read, perhaps because they are not UTF-8"
-        );
-        unreadable.push(Unreadable { file: DIR.to_owned(), error: Error::new(Code::Io, message) });
-    }
+    unreadable.extend(nameless(&files, DIR).map(|error| Unreadable { file: DIR.to_owned(), error }));
     for file in files {
         let Some(name) = file.strip_suffix(SUFFIX).filter(|name| !name.starts_with(UNFINISHED)) else {
             continue;

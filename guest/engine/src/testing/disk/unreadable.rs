@@ -19,6 +19,8 @@ pub enum Unreadable {
     NoFile,
     /// It is listed by a name that is not Unicode. It has no other.
     Nameless,
+    /// Nothing can be found out about it (EIO), so that a host that lists the folder cannot tell its name either.
+    Unknown,
 }
 
 impl Disk {
@@ -46,7 +48,7 @@ impl State {
     /// Fails if this cannot be opened, or listed.
     pub(super) fn may_open(&self, doing: &str, path: &str) -> Result<()> {
         match self.unreadable.get(path) {
-            Some(Unreadable::Away) => Err(wrong(Code::Io, doing, path, "I/O error")),
+            Some(Unreadable::Away | Unreadable::Unknown) => Err(wrong(Code::Io, doing, path, "I/O error")),
             Some(Unreadable::Denied) => Err(wrong(Code::Denied, doing, path, "permission is missing")),
             Some(Unreadable::NoFile) => Err(wrong(Code::Io, doing, path, "it is a directory")),
             Some(Unreadable::Nameless) => Err(super::not_found(path)),
@@ -57,7 +59,9 @@ impl State {
     /// Fails if how long this is cannot be found out.
     pub(super) fn may_measure(&self, path: &str) -> Result<()> {
         match self.unreadable.get(path) {
-            Some(Unreadable::NoFile | Unreadable::Nameless) => self.may_open("look at", path),
+            Some(Unreadable::NoFile | Unreadable::Nameless | Unreadable::Unknown) => {
+                self.may_open("look at", path)
+            }
             _ => Ok(()),
         }
     }
@@ -75,7 +79,7 @@ impl State {
     /// The name as it is listed.
     pub(super) fn listed(&self, dir: &str, name: &str) -> String {
         let path = crate::repository::join(dir, name);
-        let nameless = self.unreadable.get(&path) == Some(&Unreadable::Nameless);
+        let nameless = matches!(self.unreadable.get(&path), Some(Unreadable::Nameless | Unreadable::Unknown));
         if nameless { String::new() } else { name.to_owned() }
     }
 
