@@ -36,11 +36,8 @@ impl Repository {
     pub(crate) fn admit(&self, backup: &Backup, engine: &mut Instance, draft: &wit::Draft) -> Result<()> {
         let Some(policy) = asked(backup, Decision::Admit) else { return Ok(()) };
         let new = Snapshot::from(draft.snapshot.clone());
-        let admission = facts(engine, draft, &new.source).map(|facts| {
-            let asked = policy.admit(&new, &facts.tables, &facts.earlier, facts.tables_before.as_deref());
-            asked.map_err(|e| if e.code() == ErrorCode::Io { not_asked(&e) } else { e })
-        });
-        match admission.and_then(|asked| asked) {
+        let facts = facts(engine, draft, &new.source)?;
+        match policy.admit(&new, &facts.tables, &facts.earlier, facts.tables_before.as_deref()) {
             Ok(admission) if admission.accept => {
                 tracing::debug!(policy = policy.name(), reason = admission.reason, "accepted");
                 Ok(())
@@ -63,6 +60,7 @@ impl Repository {
                     admission.reason
                 ),
             )),
+            Err(e) if e.code() == ErrorCode::Io => Err(not_asked(&e)),
             Err(e) if matches!(e.code(), ErrorCode::Cancelled | ErrorCode::Unsupported) => Err(e),
             Err(e) => {
                 self.warn(&format!("{e}; snapshot {} is published without its consent", new.name));

@@ -320,7 +320,7 @@ impl Repository {
             );
             Ok(snapshot)
         });
-        done.map_err(|e| self.named(grants.meter.explain(e), &grants))
+        done.map_err(|e| self.named(grants.explain(e), &grants))
     }
 }
 

@@ -241,7 +241,7 @@ impl Repository {
             let mut engine = Instance::new(&self.sandbox, dir, &grants, &memory)?;
             act(&mut engine, &grants)
         });
-        (done.map_err(|e| grants.with_database(grants.meter.explain(e))), grants)
+        (done.map_err(|e| grants.with_database(grants.explain(e))), grants)
     }
 
     /// An error says which repository it is about, unless it is about the database.

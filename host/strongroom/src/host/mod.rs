@@ -74,6 +74,12 @@ impl Grants {
         may
     }
 
+    /// Why a run ended.
+    pub(crate) fn explain(&self, e: Error) -> Error {
+        self.may_change();
+        self.meter.explain(e)
+    }
+
     /// Passes an error of the store or the sink on to a component, which need not know which file it is about.
     fn outside(&self, e: kv::Error) -> kv_store::Error {
         self.of_database(e).into()

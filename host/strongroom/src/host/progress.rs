@@ -109,9 +109,10 @@ impl Meter {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// An end that the time budget or a broken lock brought about says so.
+    /// An end that the time budget or a broken lock brought about says so. Without its lock a run meets what others do,
+    /// and fails in whichever way.
     pub(crate) fn explain(&self, e: Error) -> Error {
-        if e.code() == ErrorCode::Cancelled && self.lockless.load(Ordering::Relaxed) {
+        if self.lockless.load(Ordering::Relaxed) {
             return Error::new(ErrorCode::Locked, strongroom_core::LOCK_LOST);
         }
         if e.code() == ErrorCode::Cancelled && self.is_late() {
